@@ -1,0 +1,88 @@
+"""`memreader.ask` and `memreader.aask`: one call with the settings in force."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+
+from memreader.answer import Answer
+from memreader.budget import Limits
+from memreader.llm.base import Model
+from memreader.llm.registry import ModelSettings, open_model
+from memreader.reader import Documents, Reader
+from memreader.session import Resumption, Stores
+from memreader.settings import Settings, home, resolve
+from memreader.strategy import Strategy
+
+
+def reader(
+    *,
+    strategy: Strategy | str | None = None,
+    model: Model | str | None = None,
+    resumption: Resumption | None = None,
+    options: dict[str, Any] | None = None,
+    **settings: Any,
+) -> Reader:
+    """A `Reader` from the settings in force; keyword arguments go before them.
+
+    `settings` are the keys of `memreader.settings.Settings`: `max_cost`, `window`, ...
+    Raises ConfigurationError where a setting is wrong or no model is to be had.
+    """
+    named = strategy if isinstance(strategy, str) else None
+    flags = {**settings, "strategy": named, "model": model if isinstance(model, str) else None}
+    current = resolve(flags)
+    chosen = strategy if strategy is not None and named is None else current.strategy
+    return Reader(
+        model if isinstance(model, Model) else partial(open_model, spec(current), model_settings(current)),
+        chosen,
+        options={**current.options.get(current.strategy, {}), **(options or {})}
+        if isinstance(chosen, str)
+        else (options or {}),
+        limits=limits(current),
+        stores=Stores(home().data),
+        resumption=resumption or Resumption(),
+        probe=current.probe,
+    )
+
+
+async def aask(documents: Documents, question: str, **how: Any) -> Answer:
+    """Read documents and answer a question; see `reader` for the keyword arguments."""
+    return await reader(**how).aask(documents, question)
+
+
+def ask(documents: Documents, question: str, **how: Any) -> Answer:
+    """`aask` for scripts and notebooks: works inside a running event loop too.
+
+        memreader.ask("report.pdf", "Who signed it?", model="ollama:qwen3", max_cost=0.50)
+    """
+    return reader(**how).ask(documents, question)
+
+
+def spec(settings: Settings) -> str:
+    """The model to use: the one that is set, else the embedded one if it is installed."""
+    from memreader.llm.registry import default_model
+
+    return settings.model or default_model()
+
+
+def model_settings(settings: Settings) -> ModelSettings:
+    """What opening a model needs of the settings."""
+    return ModelSettings(
+        window=settings.window,
+        concurrency=settings.concurrency,
+        requests_per_minute=settings.requests_per_minute,
+        tokens_per_minute=settings.tokens_per_minute,
+        timeout=settings.timeout,
+        prices=settings.prices,
+        models=home().models,
+    )
+
+
+def limits(settings: Settings) -> Limits:
+    """The caps of a run."""
+    return Limits(
+        settings.max_calls, settings.max_tokens, settings.max_cost, settings.max_seconds
+    )
+
+

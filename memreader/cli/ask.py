@@ -1,0 +1,203 @@
+"""`memreader ask FILE... "question"`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from memreader.cli.common import files_and_question, opened_files, options_from
+
+if TYPE_CHECKING:
+    from memreader.answer import Answer
+    from memreader.llm.base import Model
+    from memreader.reader import Reader
+    from memreader.session import Control
+    from memreader.settings import Settings
+
+
+def ask(
+    arguments: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILE... QUESTION",
+            help="Files or folders, or - for standard input; the question comes last.",
+        ),
+    ],
+    strategy: Annotated[str | None, typer.Option("-s", "--strategy", help="How to read.")] = None,
+    model: Annotated[
+        str | None, typer.Option("-m", "--model", help="provider:model, or local.")
+    ] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option("-o", "--option", metavar="KEY=VALUE", help="An option of the strategy."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_jsonl: Annotated[
+        bool, typer.Option("--jsonl", help="Print the events as they happen, one a line.")
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("-q", "--quiet", help="Nothing on standard error but errors.")
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("-v", "--verbose", help="Each call and decision on standard error.")
+    ] = False,
+    max_cost: Annotated[float | None, typer.Option(help="Cap in US dollars.")] = None,
+    max_calls: Annotated[int | None, typer.Option(help="Cap on model calls.")] = None,
+    max_tokens: Annotated[int | None, typer.Option(help="Cap on tokens, in and out.")] = None,
+    max_seconds: Annotated[float | None, typer.Option(help="Cap on seconds.")] = None,
+    window: Annotated[int | None, typer.Option(help="Tokens of the model's window.")] = None,
+    concurrency: Annotated[int | None, typer.Option(help="Calls in flight at most.")] = None,
+    timeout: Annotated[float | None, typer.Option(help="Seconds to wait for a reply.")] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue the stopped run with a fresh budget.")
+    ] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Ignore the journal.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 4 unless all citations are verified.")
+    ] = False,
+    probe: Annotated[
+        bool | None, typer.Option("--probe/--no-probe", help="Probe a new endpoint first.")
+    ] = None,
+    yes: Annotated[
+        bool, typer.Option("-y", "--yes", help="Do not ask before spending over one dollar.")
+    ] = False,
+) -> int:
+    """Answer a question about documents, with quotes and pages."""
+    import anyio
+
+    from memreader.settings import resolve
+
+    files, question = files_and_question(arguments)
+    settings = resolve(
+        {
+            "strategy": strategy,
+            "model": model,
+            "max_cost": max_cost,
+            "max_calls": max_calls,
+            "max_tokens": max_tokens,
+            "max_seconds": max_seconds,
+            "window": window,
+            "concurrency": concurrency,
+            "timeout": timeout,
+            "probe": probe,
+        }
+    )
+    asking = _Asking(
+        files, question, settings, options_from(option), resume=resume, fresh=fresh, yes=yes,
+        form="jsonl" if as_jsonl else "json" if as_json else "text",
+        loud="quiet" if quiet else "verbose" if verbose else "normal",
+    )  # fmt: skip
+    answer = anyio.run(asking.run)
+    from memreader.cli.codes import code_of
+
+    return code_of(answer, strict=strict)
+
+
+class _Asking:
+    """One `ask` from settings to printed answer."""
+
+    def __init__(
+        self,
+        files: list[str],
+        question: str,
+        settings: Settings,
+        options: dict[str, str],
+        *,
+        resume: bool,
+        fresh: bool,
+        yes: bool,
+        form: str,
+        loud: str,
+    ) -> None:
+        self.files, self.question, self.settings = files, question, settings
+        self.options, self.resume, self.fresh, self.yes = options, resume, fresh, yes
+        self.form, self.loud = form, loud
+
+    async def run(self) -> Answer:
+        """Open everything, read under signal handling, print."""
+        from memreader.api import model_settings, spec
+        from memreader.cli.output import show_answer
+        from memreader.cli.progress import listening
+        from memreader.llm.registry import open_model
+
+        documents = opened_files(self.files, quiet=self.loud == "quiet")
+        name = spec(self.settings)
+        if self.settings.model is None and self.loud != "quiet":
+            _say(f"No model is set; using the embedded one ({name}).")
+        async with open_model(name, model_settings(self.settings)) as model:
+            reader = self._reader(model)
+            self._confirm_price(reader, model, documents)
+            with listening(self.form, self.loud, model) as listener:
+                answer = await self._interruptible(reader, documents, listener)
+        show_answer(answer, self.form, self.loud, model)
+        return answer
+
+    def _reader(self, model: Model) -> Reader:
+        from memreader.api import limits
+        from memreader.reader import Reader
+        from memreader.session import Resumption, Stores
+        from memreader.settings import home
+
+        current = self.settings
+        return Reader(
+            model,
+            current.strategy,
+            {**current.options.get(current.strategy, {}), **self.options},
+            limits(current),
+            Stores(home().data),
+            Resumption(fresh=self.fresh, new_budget=self.resume),
+            current.probe,
+        )
+
+    async def _interruptible(self, reader: Reader, documents: list[Any], listener: Any) -> Answer:
+        from memreader.session import Control
+
+        control = Control()
+        async with _signals(control, quiet=self.loud == "quiet"):
+            return await reader.aask(documents, self.question, on_event=listener, control=control)
+
+    def _confirm_price(self, reader: Reader, model: Model, documents: list[Any]) -> None:
+        """Ask before spending over a dollar (DESIGN.md, section 6: Money)."""
+        from memreader.cli.money import confirm
+
+        if model.price is not None and not (model.price.input or model.price.output):
+            return
+        confirm(reader, model, documents, self.question, max_cost=self.settings.max_cost, yes=self.yes)
+
+
+@asynccontextmanager
+async def _signals(control: Control, *, quiet: bool) -> AsyncIterator[None]:
+    """First Ctrl-C: no further call, partial answer. Second: stop at once."""
+    import signal
+
+    import anyio
+
+    wanted = [signal.SIGINT, signal.SIGTERM]
+    async with anyio.create_task_group() as tasks:
+
+        async def obey(*, task_status: Any) -> None:
+            try:
+                with anyio.open_signal_receiver(*wanted) as signals:
+                    task_status.started()
+                    async for _ in signals:
+                        if control.reason is not None:
+                            raise KeyboardInterrupt
+                        control.interrupt()
+                        if not quiet:
+                            _say("Interrupted: finishing the calls in flight. Again to stop at once.")
+            except NotImplementedError:  # Windows: Ctrl-C raises KeyboardInterrupt by itself
+                task_status.started()
+
+        await tasks.start(obey)
+        yield
+        tasks.cancel_scope.cancel()
+
+
+def _say(line: str) -> None:
+    print(f"memreader: {line}", file=sys.stderr)
+
+

@@ -1,0 +1,52 @@
+"""What several commands share: arguments, documents."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from memreader.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from memreader.document import Arriving
+
+
+def files_and_question(arguments: list[str]) -> tuple[list[str], str]:
+    """The last argument is the question. Raises ConfigurationError where one is missing."""
+    if len(arguments) < 2:
+        only = arguments[0] if arguments else ""
+        what = "a question" if only == "-" or Path(only).exists() else "a file"
+        raise ConfigurationError(
+            f'Give at least one file and then the question: memreader ask report.pdf "Who signed '
+            f'it?" ({what} is missing).'
+        )
+    *files, question = arguments
+    if len(question) < 255 and Path(question).is_file():
+        raise ConfigurationError(
+            f"The last argument is the question, but {question!r} is a file. "
+            f'Put the question last: memreader ask {question} "..."'
+        )
+    return files, question
+
+
+def options_from(pairs: list[str] | None) -> dict[str, str]:
+    """`-o KEY=VALUE` as a mapping."""
+    options = {}
+    for pair in pairs or []:
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise ConfigurationError(f"Option {pair!r} is not of the form KEY=VALUE.")
+        options[key.strip().replace("-", "_")] = value
+    return options
+
+
+def opened_files(files: list[str], *, quiet: bool) -> list[Arriving]:
+    """Open documents; files of a folder that cannot be read get a line on standard error each."""
+    from memreader.loaders import open_documents
+
+    found = open_documents(files)
+    if not quiet:
+        for skipped in found.skipped:
+            print(f"memreader: skipped {skipped.path}: {skipped.reason}", file=sys.stderr)
+    return list(found.documents)

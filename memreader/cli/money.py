@@ -1,0 +1,61 @@
+"""Asking before money is spent."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from memreader.errors import BudgetRefused
+from memreader.strategy import Planned
+
+if TYPE_CHECKING:
+    from memreader.document import Arriving
+    from memreader.llm.base import Model
+    from memreader.reader import Reader
+
+ASK_ABOVE = 1.0
+"""US dollars."""
+
+
+def confirm(
+    reader: Reader,
+    model: Model,
+    documents: list[Arriving],
+    question: str,
+    *,
+    max_cost: float | None,
+    yes: bool,
+) -> None:
+    """Let a plan above one dollar be confirmed. Raises BudgetRefused where it is not."""
+    if model.price is None:
+        if max_cost is not None:
+            raise BudgetRefused(
+                f"The price of {model.name} is unknown, so --max-cost cannot be held. Give it in "
+                f'a prices file (setting `prices`): ["{model.name}"] input = 0.15, '
+                f"cached_input = 0.075, output = 0.60, in US dollars for a million tokens."
+            )
+        return
+    if yes or max_cost is not None:
+        return
+    expected = _expected(reader, model, documents, question)
+    if expected <= ASK_ABOVE:
+        return
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise BudgetRefused(
+            f"The plan expects ${expected:,.2f}. Give a cap (--max-cost) or --yes to go ahead."
+        )
+    import typer
+
+    if not typer.confirm(f"The plan expects ${expected:,.2f}. Go ahead?", err=True):
+        raise BudgetRefused("Nothing was spent.")
+
+
+def _expected(reader: Reader, model: Model, documents: list[Arriving], question: str) -> float:
+    from memreader.document import Corpus
+
+    strategy = reader.strategy_object()
+    if not isinstance(strategy, Planned):
+        return 0.0
+    corpus = Corpus(tuple(d.finish() for d in documents))
+    cost = strategy.plan(corpus, question, model).cost(model.price)
+    return 0.0 if cost is None else cost[1]

@@ -1,0 +1,107 @@
+"""The live display on a terminal; the event stream for `--jsonl`; lines for `-v`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from memreader import events
+
+if TYPE_CHECKING:
+    from memreader.llm.base import Model
+
+Listener = Callable[[events.Event], None]
+
+
+@contextmanager
+def listening(form: str, loud: str, model: Model) -> Iterator[Listener]:
+    """A listener for this form of output."""
+    listeners: list[Listener] = []
+    if form == "jsonl":
+        listeners.append(_print_jsonl)
+    if loud == "verbose":
+        listeners.append(_print_line)
+    if loud == "normal" and sys.stderr.isatty():
+        with _Display(model) as display:
+            yield _all([*listeners, display.take])
+        return
+    yield _all(listeners)
+
+
+def _all(listeners: list[Listener]) -> Listener:
+    def take(event: events.Event) -> None:
+        for listener in listeners:
+            listener(event)
+
+    return take
+
+
+def _print_jsonl(event: events.Event) -> None:
+    print(json.dumps(events.event_json(event), ensure_ascii=False), flush=True)
+
+
+def _print_line(event: events.Event) -> None:
+    fields = {k: v for k, v in events.event_json(event).items() if k not in ("event", "answer")}
+    number, at = fields.pop("number"), fields.pop("at")
+    told = " ".join(f"{k}={v}" for k, v in fields.items() if v not in ((), None, ""))
+    print(f"memreader: {at:7.2f} s #{number} {event.kind} {told}", file=sys.stderr)
+
+
+class _Display:
+    """One line that lives: chunks read, calls, tokens, money, time left."""
+
+    def __init__(self, model: Model) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._model = model
+        self._progress = Progress(
+            TextColumn("reading"),
+            BarColumn(bar_width=30),
+            TextColumn("{task.completed}/{task.total} chunks"),
+            TextColumn("{task.fields[spend]}"),
+            TimeRemainingColumn(compact=True),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._task = self._progress.add_task("reading", total=None, spend="")
+        self._read: set[int] = set()
+        self._made = 0
+        self._calls = self._tokens = 0
+        self._usd: float | None = 0.0
+
+    def __enter__(self) -> _Display:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def take(self, event: events.Event) -> None:
+        """Show an event."""
+        match event:
+            case events.ChunksMade():
+                self._progress.update(self._task, total=event.chunks)
+            case events.CallFinished():
+                self._count(event)
+            case events.AttemptFailed():
+                self._progress.console.print(f"memreader: {event.reason} (trying again)", style="dim")
+
+    def _count(self, event: events.CallFinished) -> None:
+        self._read.update(event.sources)
+        if not event.from_journal:
+            self._calls += 1
+            self._tokens += event.input_tokens + event.output_tokens
+        if event.cost_usd is None:
+            self._usd = None
+        elif self._usd is not None:
+            self._usd += event.cost_usd
+        money = "price unknown" if self._usd is None else f"${self._usd:,.4f}"
+        self._progress.update(
+            self._task,
+            completed=len(self._read),
+            spend=f"{self._calls:,} calls · {self._tokens:,} tokens · {money}",
+        )

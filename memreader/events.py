@@ -1,0 +1,138 @@
+"""What happens in a reading, as one numbered stream of frozen events.
+
+The progress display, the trace file, the report and the API's stream all consume this one
+stream. Events carry no text of keys or headers; equal readings give equal streams, apart from
+`at`, which is not compared.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar
+
+from memreader.document import Span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """The base: a number counted from 1 in each run, and seconds since the run began."""
+
+    kind: ClassVar[str] = "event"
+    number: int = 0
+    at: float = field(default=0.0, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStarted(Event):
+    """A reading began, or continues an interrupted one (`carried_calls` are already paid)."""
+
+    kind: ClassVar[str] = "run_started"
+    run_id: str
+    strategy: str
+    model: str
+    question: str
+    wire: str
+    carried_calls: int = 0
+    carried_cost_usd: float | None = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunksMade(Event):
+    """All documents are cut: how much there is to read. Follows the last chunk."""
+
+    kind: ClassVar[str] = "chunks_made"
+    chunks: int
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallStarted(Event):
+    """An attempt at a model call goes out, its worst case booked. Retries start again."""
+
+    kind: ClassVar[str] = "call_started"
+    step: str
+    key: str
+    attempt: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallFinished(Event):
+    """A model call is finished and journalled, or was found in the journal (`from_journal`)."""
+
+    kind: ClassVar[str] = "call_finished"
+    step: str
+    key: str
+    input_tokens: int
+    cached_input_tokens: int
+    output_tokens: int
+    cost_usd: float | None
+    from_journal: bool
+    sources: tuple[int, ...] = ()
+    """Indices of the chunks whose text the call showed to the model."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptFailed(Event):
+    """One attempt failed; another may follow."""
+
+    kind: ClassVar[str] = "attempt_failed"
+    step: str
+    key: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallGivenUp(Event):
+    """A call failed for good; the chunks it would have read count as failed."""
+
+    kind: ClassVar[str] = "call_given_up"
+    step: str
+    reason: str
+    sources: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepairAsked(Event):
+    """A reply could not be parsed; the model is asked once to put it into the wanted form."""
+
+    kind: ClassVar[str] = "repair_asked"
+    step: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryVersion(Event):
+    """The strategy's memory has a new version, resting on these spans."""
+
+    kind: ClassVar[str] = "memory_version"
+    version: int
+    sources: tuple[Span, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note(Event):
+    """A remark of the engine or the strategy on a decision it took."""
+
+    kind: ClassVar[str] = "note"
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CapReached(Event):
+    """No further call will be made: a cap or an interrupt."""
+
+    kind: ClassVar[str] = "cap_reached"
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFinished(Event):
+    """The reading ended with this answer (the JSON object of DESIGN.md, section 5)."""
+
+    kind: ClassVar[str] = "run_finished"
+    answer: dict[str, Any]
+
+
+def event_json(event: Event) -> dict[str, Any]:
+    """An event as a JSON object, its kind first."""
+    return {"event": event.kind, **asdict(event)}

@@ -1,0 +1,293 @@
+"""Evidence checked by code: quotes searched in the source, answers measured against it.
+
+`align` finds a quote a model wrote: exactly, then ignoring case, punctuation and white space,
+then fuzzily; what is not found stays unverified. `support` says how well the best sentence of a
+passage bears out an answer (STACK.md, section 3a); it works in any script. Support is evidence,
+not a veto: only the engine's plain wire format, for models that cannot say "not found",
+decides by it alone.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from memreader.document import Span
+
+Verified = Literal["exact", "normalised", "fuzzy", "located", "unverified"]
+
+NO_INFORMATION = "[NO INFORMATION]"
+"""The one marker for "this text does not tell": used by prompts and by the parser."""
+
+SUPPORTED = 0.6
+"""Support from which an answer of a plain model counts as found."""
+
+FUZZY = 92.0
+"""Least similarity, 0 to 100, of a fuzzy match."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A quote and where it stands; `span` is None while it is unverified."""
+
+    quote: str
+    span: Span | None
+    verified: Verified
+    score: float = 1.0
+    """How well it bears out what it is cited for, 0 to 1; orders citations."""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Where a quote was found: offsets into the searched text."""
+
+    start: int
+    end: int
+    verified: Verified
+
+
+@dataclass(frozen=True, slots=True)
+class Support:
+    """How well a text bears out an answer, and the sentence that does it best."""
+
+    score: float
+    start: int = 0
+    end: int = 0
+
+
+# --- words ---------------------------------------------------------------------------------
+
+_CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
+_TOKEN = re.compile(rf"[{_CJK}]+|[^\W_{_CJK}]+")
+_IS_CJK = re.compile(rf"[{_CJK}]")
+
+_STOP = frozenset(
+    """a about according after all also an and any are as at be been before being between both but
+    by can could did do does during each for from had has have he her his how i if in into is it
+    its many may more most much must my no not of on one or our out over s she should so some such
+    t than that the their them then there these they this those to under up was we were what when
+    where which while who whom whose why will with would you your name named called say said says
+    au aux avec ce ces cette comme comment dans de des du elle en est et il ils la le les leur lors
+    mais ne ou où par pas pour quand que quel quelle quelles quels qui sa se ses son sont sur un une
+    aus bei das dem den der des die ein eine einem einen einer für hat ist mit nach nicht sich sie
+    sind und von vor war was welche welcher welches wer wie wird wo zu zum zur
+    con como cual cuando cuál de del donde el ella en es esta este fue la las lo los para por que
+    quién qué se su sus una y 的 了 是 在 和 与 或 什么 哪 哪个 哪些 谁 如何 怎么 多少 吗 呢""".split()
+)
+
+
+def stem(word: str) -> str:
+    """A crude stem, enough to match "signed" with "signs": Latin suffixes off long words."""
+    for suffix in ("ing", "ies", "ed", "es", "s"):
+        if len(word) > len(suffix) + 3 and word.endswith(suffix):
+            return word[: -len(suffix)]
+    return word
+
+
+def words(text: str) -> list[str]:
+    """Words to compare by: case-folded, stemmed; runs of CJK as overlapping pairs of characters."""
+    found: list[str] = []
+    for token in _TOKEN.findall(unicodedata.normalize("NFKC", text).casefold()):
+        if not _IS_CJK.match(token):
+            found.append(stem(token))
+        elif len(token) == 1:
+            found.append(token)
+        else:
+            found += [token[i : i + 2] for i in range(len(token) - 1)]
+    return found
+
+
+def content_words(text: str) -> list[str]:
+    """`words` without function words, each once, in order."""
+    plain = " ".join(
+        t
+        for t in _TOKEN.findall(unicodedata.normalize("NFKC", text).casefold())
+        if t not in _STOP
+    )
+    return list(dict.fromkeys(words(plain)))
+
+
+# --- sentences -----------------------------------------------------------------------------
+
+_ABBREVIATION = re.compile(r"\b(?:[A-Z]|Mr|Mrs|Ms|Dr|St|No|vs|cf|e\.g|i\.e|Fig|Sec|p|pp|M|Mme)\.$")
+_END = re.compile(
+    r"""[.!?…]["'”’»)\]]*(?=\s)|[。！？；]["”’」』）]*|\n[^\S\n]*\n|\n(?=\s*(?:[-*•·]|\d+[.)])\s)"""
+)
+LONGEST_SENTENCE = 400
+"""Characters; a longer run (a table, a list without full stops) is cut at line ends."""
+
+
+def sentences(text: str) -> Iterator[tuple[int, int]]:
+    """Offsets of the sentences of a text, without outer white space."""
+    position = 0
+    for match in _END.finditer(text):
+        if text[match.start()] == "." and _ABBREVIATION.search(
+            text, max(position, match.start() - 8), match.start() + 1
+        ):
+            continue
+        yield from _trimmed_lines(text, position, match.end())
+        position = match.end()
+    yield from _trimmed_lines(text, position, len(text))
+
+
+def _trimmed_lines(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    part = text[start:end]
+    if len(part) > LONGEST_SENTENCE and "\n" in part.strip():
+        at = start
+        for line in part.splitlines(keepends=True):
+            yield from _trimmed(text, at, at + len(line))
+            at += len(line)
+    else:
+        yield from _trimmed(text, start, end)
+
+
+def _trimmed(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    part = text[start:end]
+    stripped = part.strip()
+    if stripped:
+        begin = start + len(part) - len(part.lstrip())
+        yield begin, begin + len(stripped)
+
+
+# --- aligning a quote ----------------------------------------------------------------------
+
+_ELLIPSIS = re.compile(r"\s*(?:\[?(?:\.{3}|…)\]?)\s*")
+_QUOTES = "\"'“”‘’«»「」『』 \t\n-•*>"
+_NUMBER = re.compile(r"\d+")
+_NEGATION = re.compile(
+    r"\b(?:not|no|never|none|nor|without|cannot|\w+n[’']t|ne|pas|jamais|sans|nicht|kein\w*|nie|"
+    r"sin|nunca|non)\b|[不没無无未非]",
+    re.IGNORECASE,
+)
+
+
+def align(quote: str, text: str) -> Match | None:
+    """Find a quote in a text: exactly, then normalised, then fuzzily; None where it is not there.
+
+    A fuzzy match must hold the same numbers and the same count of negations as the quote: one
+    wrong digit or a dropped "not" changes little of the spelling and all of the meaning.
+    """
+    quote = quote.strip(_QUOTES)
+    if "..." in quote or "…" in quote:
+        quote = max(_ELLIPSIS.split(quote), key=len)
+    if not quote:
+        return None
+    at = text.find(quote)
+    if at >= 0:
+        return Match(at, at + len(quote), "exact")
+    return _normalised(quote, text) or _fuzzy(quote, text)
+
+
+def _normalised(quote: str, text: str) -> Match | None:
+    tokens = _TOKEN.findall(quote)
+    if not tokens:
+        return None
+    parts = [
+        r"\s*".join(map(re.escape, token)) if _IS_CJK.match(token) else re.escape(token)
+        for token in tokens
+    ]
+    found = re.search(r"[\W_]{1,8}?".join(parts), text, re.IGNORECASE)
+    return Match(found.start(), found.end(), "normalised") if found else None
+
+
+def _fuzzy(quote: str, text: str) -> Match | None:
+    from rapidfuzz import fuzz
+
+    if len(quote) < 20 or len(quote) > len(text):
+        return None
+    found = fuzz.partial_ratio_alignment(
+        quote.casefold(), text.casefold(), score_cutoff=FUZZY, processor=None
+    )
+    if found is None or len(text.casefold()) != len(text):
+        return None
+    start, end = _whole_words(text, found.dest_start, found.dest_end)
+    same = text[start:end]
+    if sorted(_NUMBER.findall(same)) != sorted(_NUMBER.findall(quote)):
+        return None
+    if len(_NEGATION.findall(same)) != len(_NEGATION.findall(quote)):
+        return None
+    return Match(start, end, "fuzzy")
+
+
+def _whole_words(text: str, start: int, end: int) -> tuple[int, int]:
+    while start > 0 and text[start - 1].isalnum() and text[start].isalnum():
+        start -= 1
+    while end < len(text) and text[end - 1].isalnum() and text[end].isalnum():
+        end += 1
+    return start, end
+
+
+# --- support -------------------------------------------------------------------------------
+
+_NOTHING = re.compile(
+    r"no information|not (?:be )?(?:found|mentioned|stated|given|specified|provided|said|"
+    r"contained|available|in the (?:text|passage|document))|"
+    r"(?:does|do|did|is|are|was|were)(?: not|n[’']t) (?:say|tell|mention|state|specif|provid|"
+    r"contain|give|include|explicitly|mentioned|stated|specified|provided|given)|"
+    r"(?:cannot|can[’']t|could not) be (?:determined|answered|found)|"
+    r"pas (?:mentionné|indiqué|précisé|trouvé|dans le texte)|nicht (?:erwähnt|angegeben|gefunden)|"
+    r"no se (?:menciona|indica|encuentra)|"
+    r"(?:未|没有|並未|并未)(?:提到|提及|说明|找到|给出|提供)|没有(?:相关)?信息|无法确定",
+    re.IGNORECASE,
+)
+
+
+def says_not_found(answer: str) -> bool:
+    """Whether an answer says that the text does not tell, in the few words such answers have.
+
+    Only the first sentence counts: "The report does not mention a date, but …" is an answer.
+    """
+    stripped = answer.strip().strip("*_.\"'`")
+    if not stripped or stripped.casefold() in ("none", "n/a", "unknown", "nothing"):
+        return True
+    if NO_INFORMATION.strip("[]").casefold() in stripped.casefold()[:40]:
+        return True
+    return len(stripped) < 200 and _NOTHING.search(stripped) is not None
+
+
+def support(question: str, answer: str, text: str) -> Support:
+    """How well one or two neighbouring sentences of a text bear out an answer, 0 to 1.
+
+    Share of the question's content words that stand there, weighed by the share of the answer's
+    new content words that do (STACK.md, section 3a). An answer without words of its own (yes, a
+    repeated question) is measured by the question's words alone, at half weight.
+    """
+    if says_not_found(answer):
+        return Support(0.0)
+    asked = content_words(question)
+    told = [w for w in content_words(answer) if w not in asked]
+    spans = list(sentences(text))
+    bags = [frozenset(words(text[s:e])) for s, e in spans]
+    best = Support(0.0)
+    for i, (start, end) in enumerate(spans):
+        score = _score(asked, told, bags[i])
+        if score > best.score:
+            best = Support(score, start, end)
+        if i + 1 < len(spans):
+            pair = 0.9 * _score(asked, told, bags[i] | bags[i + 1])
+            if pair > best.score:
+                best = Support(pair, start, spans[i + 1][1])
+    return best
+
+
+def _score(asked: list[str], told: list[str], bag: frozenset[str]) -> float:
+    hits = sum(w in bag for w in told)
+    if told and not hits:
+        return 0.0
+    share = sum(w in bag for w in asked) / len(asked) if asked else 1.0
+    return share * (0.5 + 0.5 * hits / len(told)) if told else 0.5 * share
+
+
+def locate(question: str, answer: str, text: str, span: Span) -> Evidence | None:
+    """The sentence of a chunk's text that best supports an answer, marked located.
+
+    None where nothing reaches the threshold. `span` is where `text` stands in its document.
+    """
+    found = support(question, answer, text)
+    if found.score < SUPPORTED:
+        return None
+    at = Span(span.document, span.start + found.start, span.start + found.end)
+    return Evidence(text[found.start : found.end], at, "located", found.score)

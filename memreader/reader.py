@@ -1,0 +1,133 @@
+"""START HERE. `Reader.aask` is the whole path: load, chunk, run, strategy, answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import anyio
+
+from memreader import events
+from memreader.answer import Answer
+from memreader.budget import Limits
+from memreader.document import Arriving, Corpus, Document
+from memreader.errors import ConfigurationError
+from memreader.llm.base import Model
+from memreader.session import Control, Listener, Resumption, Session, Stores
+from memreader.strategy import Strategy, configured, make
+
+Documents = str | Path | Document | Corpus | Arriving | Sequence[str | Path | Document | Arriving]
+Opener = Callable[[], AbstractAsyncContextManager[Model]]
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Answers questions about documents, with one model and one strategy.
+
+    Takes arguments only; `memreader.ask` and the command line resolve settings.
+    """
+
+    model: Model | Opener
+    """A model, or what opens one for each reading (`memreader.llm.registry`)."""
+    strategy: Strategy | str = "map_reduce"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Options of a strategy that is given by name."""
+    limits: Limits = field(default_factory=Limits)
+    stores: Stores = field(default_factory=Stores)
+    """Where the journal, the shelf and the probes are kept; in memory unless given a folder."""
+    resumption: Resumption = field(default_factory=Resumption)
+    probe: bool = True
+    """Probe an endpoint on first use; False assumes labelled replies."""
+
+    async def aask(
+        self,
+        documents: Documents,
+        question: str,
+        *,
+        on_event: Listener | None = None,
+        control: Control | None = None,
+    ) -> Answer:
+        """Read the documents and answer the question.
+
+        Raises DocumentError, ConfigurationError and EndpointError; a cap or an interrupt is no
+        error but gives a partial answer.
+        """
+        arriving = opened(documents)
+        strategy = self.strategy_object()
+        async with self._model() as model:
+            session = Session(
+                arriving, question, model, strategy, self.limits, self.stores, self.resumption
+            )
+            session.listen(on_event, control)
+            if self.probe:
+                await session.probe()
+            return await session.read()
+
+    def ask(self, documents: Documents, question: str, **listening: Any) -> Answer:
+        """`aask` for synchronous code; inside a running event loop it works in a thread."""
+        call = partial(self.aask, documents, question, **listening)
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return anyio.run(call)
+        with ThreadPoolExecutor(max_workers=1) as thread:
+            return thread.submit(anyio.run, call).result()
+
+    async def stream(self, documents: Documents, question: str) -> AsyncIterator[events.Event]:
+        """The events of a reading as they happen; the last one carries the answer."""
+        queue: asyncio.Queue[events.Event | None] = asyncio.Queue()
+        reading = asyncio.ensure_future(self.aask(documents, question, on_event=queue.put_nowait))
+        reading.add_done_callback(lambda _: queue.put_nowait(None))
+        try:
+            while (event := await queue.get()) is not None:
+                yield event
+            await reading
+        finally:
+            reading.cancel()
+
+    def strategy_object(self) -> Strategy:
+        """The strategy with its options."""
+        if isinstance(self.strategy, str):
+            return make(self.strategy, self.options)
+        if self.options:
+            return configured(type(self.strategy), self.options, type(self.strategy).__name__)
+        return self.strategy
+
+    @asynccontextmanager
+    async def _model(self) -> AsyncIterator[Model]:
+        if isinstance(self.model, Model):
+            yield self.model
+        else:
+            async with self.model() as model:
+                yield model
+
+
+def opened(documents: Documents) -> list[Arriving]:
+    """Documents as the engine wants them; paths are opened, text has to be a Document.
+
+    Raises DocumentError where a path cannot be read, ConfigurationError where there is nothing.
+    """
+    if isinstance(documents, Corpus):
+        return [Arriving.of(d) for d in documents.documents]
+    several = (
+        [documents] if isinstance(documents, str | Path | Document | Arriving) else list(documents)
+    )
+    if not several:
+        raise ConfigurationError("No document was given. Give at least one file.")
+    found: list[Arriving] = []
+    for item in several:
+        if isinstance(item, Arriving):
+            found.append(item)
+        elif isinstance(item, Document):
+            found.append(Arriving.of(item))
+        else:
+            from memreader.loaders import open_documents
+
+            found += open_documents([item]).documents
+    return found

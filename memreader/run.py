@@ -1,0 +1,375 @@
+"""Run: everything a strategy may touch while it reads.
+
+Metering, tracing, journalling, fencing and budgets live behind it, so that a strategy stays at
+the size of its algorithm.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import anyio
+import anyio.to_thread
+from anyio.abc import TaskGroup
+
+from memreader import events
+from memreader.answer import Draft, Version
+from memreader.calls import Caller
+from memreader.chunking import Chunk, chunk_arriving, chunk_document
+from memreader.document import Arriving, Corpus, Span, content_hash
+from memreader.errors import BudgetExceeded, ModelTooSmall, PromptTooLong, ReplyUnusable
+from memreader.evidence import NO_INFORMATION, SUPPORTED, Evidence, Support, align, locate, support
+from memreader.llm.base import Message, Model, Reply, Request
+from memreader.prompts import Fence, PromptFiles, Untrusted, Value, engine_prompt, render
+from memreader.shelf import Shelf
+from memreader.streams import Stream
+from memreader.structured import (
+    PlainForm,
+    S,
+    Shape,
+    Unparsed,
+    contract,
+    json_schema,
+    parse,
+    without_reasoning,
+)
+
+T = TypeVar("T")
+R = TypeVar("R")
+Source = Chunk | Evidence
+
+
+def chunk_budget(size: int, model: Model) -> int:
+    """Tokens of a chunk: what the strategy wants, capped by what the model reads well."""
+    return size if model.passage is None else min(size, model.passage)
+
+
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """A strategy's prompts as one model will see them: used by the run and by the plan alike."""
+
+    files: PromptFiles
+    model: Model
+    fence: Fence
+
+    def prompt(self, name: str, values: dict[str, Value], shape: type[Shape] | None = None) -> str:
+        """Render a prompt; for a plain model its `.plain` form, if it has one, with fewer names."""
+        if self.model.wire == "plain" and f"{name}.plain" in self.files:
+            template = self.files[f"{name}.plain"]
+            return render(template, {k: v for k, v in values.items() if f"${k}" in template}, self.fence)
+        if shape is not None:
+            values = {**values, "contract": contract(shape, self.model.wire)}
+        return render(self.files[name], values, self.fence)
+
+    def tokens(self, name: str, values: dict[str, Value], shape: type[Shape] | None = None) -> int:
+        """Tokens of a prompt with these values, chat template included."""
+        text = self.prompt(name, values, shape)
+        return self.model.counter.count(text) + self.model.overhead
+
+
+@dataclass(slots=True)
+class Run:
+    """One reading in progress. Strategies get it as an argument and act through it alone."""
+
+    question: str
+    arriving: Sequence[Arriving]
+    model: Model
+    caller: Caller
+    rendering: Rendering
+    shelf: Shelf
+    index_key: str
+    """Hash of what an index depends on besides its name: chunker, options, model, prompts."""
+    tasks: TaskGroup
+    versions: list[Version] = field(default_factory=list)
+    kept: Draft | None = None
+    capped: bool = False
+    """Whether a cap or an interrupt has stopped the reading."""
+    chunk_size: int | None = None
+    all_made: bool = False
+
+    # --- what there is to read -------------------------------------------------------------
+
+    async def chunks(self, size: int) -> AsyncIterator[Chunk]:
+        """Chunks of all documents in order, each at most `size` tokens.
+
+        They are made as they are asked for: reading starts while a PDF is still being extracted.
+        """
+        self.chunk_size = chunk_budget(size, self.model)
+        index = 0
+        for arriving in self.arriving:
+            async for chunk in self._cut(arriving, self.chunk_size, index):
+                self.caller.ledger.add(chunk)
+                index = chunk.index + 1
+                yield chunk
+        self._all_made()
+
+    async def _cut(self, arriving: Arriving, budget: int, index: int) -> AsyncIterator[Chunk]:
+        counter = self.model.counter
+        if arriving.complete:
+            for chunk in chunk_document(arriving.finish(), budget, counter, first_index=index):
+                yield chunk
+            return
+        chunks = chunk_arriving(arriving, budget, counter, first_index=index)
+        while (made := await anyio.to_thread.run_sync(next, chunks, None)) is not None:
+            yield made
+
+    async def whole(self) -> list[Chunk]:
+        """Each document as one chunk, for readers that show documents as they are."""
+        chunks = []
+        for document in (await self.corpus()).documents:
+            text = document.text.strip()
+            start = document.text.find(text)
+            span = Span(document.id, start, start + len(text))
+            chunks.append(Chunk(len(chunks), span, text, self.model.counter.count(text)))
+            self.caller.ledger.add(chunks[-1])
+        self._all_made()
+        return chunks
+
+    def account_for_the_rest(self, corpus: Corpus) -> None:
+        """Cut what a capped reading never reached, so that the coverage counts it as skipped."""
+        if self.all_made or self.chunk_size is None:
+            return
+        index = 0
+        for document in corpus.documents:
+            for chunk in chunk_document(
+                document, self.chunk_size, self.model.counter, first_index=index
+            ):
+                self.caller.ledger.add(chunk)
+                index = chunk.index + 1
+        self._all_made()
+
+    def _all_made(self) -> None:
+        if not self.all_made:
+            self.all_made = True
+            ledger = self.caller.ledger
+            self.emit(events.ChunksMade(chunks=ledger.made, tokens=ledger.tokens))
+
+    async def corpus(self) -> Corpus:
+        """All documents, whole."""
+        return Corpus(
+            tuple([await anyio.to_thread.run_sync(a.finish) for a in self.arriving])
+        )
+
+    def room(self, *parts: str, reply: int = 0) -> int:
+        """Tokens left in the window beside these parts and a reply of `reply` tokens."""
+        used = sum(self.model.counter.count(part) for part in parts)
+        return self.model.window - used - reply - self.model.overhead
+
+    # --- calls -----------------------------------------------------------------------------
+
+    async def ask(
+        self,
+        prompt: str,
+        *,
+        max_tokens: int,
+        sources: Sequence[Source] = (),
+        temperature: float = 0.0,
+        sample: int = 0,
+        final: bool = False,
+        shape: type[Shape] | None = None,
+        **values: Value,
+    ) -> Reply:
+        """Ask in free text with the strategy's prompt of this name.
+
+        `sources` are what the prompt shows: chunks among them count as read. `final` may use the
+        budget's reserve. Raises BudgetExceeded, PromptTooLong, CallFailed, EndpointError.
+        """
+        text = self.rendering.prompt(prompt, values, shape)
+        schema = json_schema(shape) if shape is not None and self.model.wire == "schema" else None
+        request = Request(
+            (Message("user", text),), max_tokens, (), schema, temperature, None, sample
+        )
+        return await self.caller.call(request, step=prompt, chunks=_chunks(sources), final=final)
+
+    async def ask_for(
+        self,
+        shape: type[S],
+        prompt: str,
+        *,
+        max_tokens: int,
+        sources: Sequence[Source] = (),
+        temperature: float = 0.0,
+        sample: int = 0,
+        final: bool = False,
+        **values: Value,
+    ) -> S:
+        """Ask for a typed reply over the endpoint's wire format; repaired once where needed.
+
+        Raises ReplyUnusable where even the repair gives nothing, and what `ask` raises.
+        """
+        plain = self.model.wire == "plain"
+        if plain and shape.plain is None:
+            raise ModelTooSmall(
+                f"{self.model.name} answers in plain text only, and this strategy needs "
+                f"{shape.__name__} replies. Use a larger model."
+            )
+        reply = await self.ask(
+            prompt,
+            max_tokens=min(max_tokens, shape.plain.max_tokens) if plain and shape.plain else max_tokens,
+            sources=sources,
+            temperature=temperature,
+            sample=sample,
+            final=final,
+            shape=None if plain else shape,
+            **values,
+        )
+        if plain and shape.plain is not None:
+            return self._derived(shape, shape.plain, without_reasoning(reply.text), sources)
+        try:
+            return parse(reply.text, shape)
+        except Unparsed as error:
+            return await self._repaired(shape, prompt, reply, str(error), max_tokens, sources, final)
+
+    async def _repaired(
+        self,
+        shape: type[S],
+        step: str,
+        reply: Reply,
+        reason: str,
+        max_tokens: int,
+        sources: Sequence[Source],
+        final: bool,
+    ) -> S:
+        self.emit(events.RepairAsked(step=step, reason=reason))
+        self.caller.repairs += 1
+        values: dict[str, Value] = {
+            "contract": contract(shape, self.model.wire),
+            "reply": Untrusted(reply.text.replace(self.rendering.fence.delimiter, ""), "reply"),
+        }
+        text = render(engine_prompt("repair"), values, self.rendering.fence)
+        schema = json_schema(shape) if self.model.wire == "schema" else None
+        request = Request((Message("user", text),), max_tokens, (), schema)
+        try:
+            repaired = await self.caller.call(request, step=f"{step}.repair", final=final)
+            return parse(repaired.text, shape)
+        except (Unparsed, PromptTooLong) as error:
+            self.caller.give_up(step, f"unusable reply: {reason}; {error}", _chunks(sources))
+            raise ReplyUnusable(
+                f"The reply of step `{step}` could not be read ({reason}), nor could its repair "
+                f"({error})."
+            ) from error
+
+    def _derived(
+        self, shape: type[S], form: PlainForm, text: str, sources: Sequence[Source]
+    ) -> S:
+        """Fill a shape from free text: code decides what a small model cannot (DESIGN.md, 3)."""
+        found, quote = self.best_support(text, sources)
+        refused = form.must_be_supported and found < SUPPORTED
+        fields: dict[str, Any] = {form.answer: NO_INFORMATION if refused else text}
+        if form.evidence is not None:
+            fields[form.evidence] = quote
+        if form.confidence is not None:
+            fields[form.confidence] = round(5 * found, 2)
+        if form.rationale is not None:
+            fields[form.rationale] = f"Support by code: {found:.2f}."
+        return shape.model_validate(fields)
+
+    # --- evidence --------------------------------------------------------------------------
+
+    def best_support(self, answer: str, sources: Sequence[Source]) -> tuple[float, str]:
+        """Best support of an answer among sources, and the sentence that gives it."""
+        best, quote = Support(0.0), ""
+        for source in sources:
+            text = source.text if isinstance(source, Chunk) else source.quote
+            found = support(self.question, answer, text)
+            if found.score > best.score:
+                best, quote = found, text[found.start : found.end]
+        return best.score, quote
+
+    def evidence(self, quoted: str, answer: str, chunk: Chunk) -> tuple[Evidence, ...]:
+        """Evidence for an answer from one chunk: its quoted lines found in the text, or located.
+
+        Lines that are not found are given as unverified only where nothing else is there.
+        """
+        if self.model.wire == "plain":
+            best = locate(self.question, answer, chunk.text, chunk.span)
+            return () if best is None else (best,)
+        found, missing = [], []
+        for quote in quote_lines(quoted):
+            match = align(quote, chunk.text)
+            if match is None:
+                missing.append(Evidence(quote, None, "unverified", 0.0))
+                continue
+            span = Span(
+                chunk.span.document, chunk.span.start + match.start, chunk.span.start + match.end
+            )
+            text = chunk.text[match.start : match.end]
+            score = support(self.question, answer, text).score
+            found.append(Evidence(text, span, match.verified, score))
+        if not found and (best := locate(self.question, answer, chunk.text, chunk.span)):
+            found.append(best)
+        return tuple(found) or tuple(missing[:1])
+
+    # --- many at once ----------------------------------------------------------------------
+
+    def stream(
+        self, fn: Callable[[T], Awaitable[R]], items: Iterable[T] | AsyncIterable[T]
+    ) -> AsyncIterator[R]:
+        """Results of `fn` in input order, as they are ready, run by as many workers as allowed.
+
+        At a cap no further item is begun; the items left are missing at the end (`capped`).
+        """
+        return Stream(fn, items, self.model.concurrency, self.tasks, self.cap)
+
+    async def map(
+        self, fn: Callable[[T], Awaitable[R]], items: Iterable[T] | AsyncIterable[T]
+    ) -> list[R]:
+        """All results of `fn` in input order; the first real error is raised plainly."""
+        return [result async for result in self.stream(fn, items)]
+
+    def cap(self, error: BudgetExceeded) -> None:
+        """Take note that a cap was reached; whoever handles a BudgetExceeded says so here."""
+        if not self.capped:
+            self.capped = True
+            self.emit(events.CapReached(reason=str(error)))
+
+    # --- memory, drafts, notes -------------------------------------------------------------
+
+    def remember(self, content: object, sources: Sequence[Span]) -> Version:
+        """A new version of the strategy's memory, with the spans it rests on."""
+        text = content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)
+        unique = tuple(dict.fromkeys(sources))
+        version = Version(len(self.versions) + 1, text, unique)
+        self.versions.append(version)
+        self.emit(events.MemoryVersion(version=version.number, sources=unique))
+        return version
+
+    async def index(self, name: str, build: Callable[[], Awaitable[T]]) -> T:
+        """A question-free index as plain JSON values, built once and kept in the shelf."""
+        documents = "\n".join(a.id for a in self.arriving)
+        key = content_hash(f"{documents}\n{self.index_key}\n{name}")
+        kept = self.shelf.get(key)
+        if kept is not None:
+            return kept  # type: ignore[no-any-return]
+        built = await build()
+        self.shelf.put(key, name, built)
+        return built
+
+    def reserve(self, *, input_tokens: int, output_tokens: int) -> None:
+        """Keep room in the budget for the final answer's call."""
+        self.caller.budget.reserve(self.caller.worst(input_tokens, output_tokens))
+
+    def keep(self, draft: Draft) -> None:
+        """The best draft so far: it becomes the answer if a cap ends the reading."""
+        self.kept = draft
+
+    def note(self, text: str) -> None:
+        """A remark on a decision, for the trace and the person."""
+        self.emit(events.Note(text=text))
+
+    def emit(self, event: events.Event) -> None:
+        """Put an event on the stream."""
+        self.caller.stream.emit(event)
+
+
+def _chunks(sources: Sequence[Source]) -> list[Chunk]:
+    return [s for s in sources if isinstance(s, Chunk)]
+
+
+def quote_lines(text: str) -> list[str]:
+    """The quotes in a field: one a line, without bullets and quotation marks."""
+    lines = (line.strip().lstrip("-*•>").strip() for line in text.splitlines())
+    return [line for line in lines if len(line) > 2]

@@ -1,0 +1,291 @@
+"""One reading from its parts: journal, budget, caller and run, and the answer at the end."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import anyio
+
+from memreader import events
+from memreader.answer import Answer, Draft, Status, Stopped
+from memreader.budget import Budget, Cost, Limits
+from memreader.calls import Caller, EventStream
+from memreader.citing import citation, cited, rests_on_nothing
+from memreader.coverage import Ledger
+from memreader.document import Arriving, Corpus, Span, content_hash
+from memreader.errors import BudgetExceeded
+from memreader.evidence import Evidence
+from memreader.journal import MEMORY, Journal
+from memreader.llm.base import Model
+from memreader.llm.dispatch import Dispatcher
+from memreader.probing import probed
+from memreader.prompts import Fence, PromptFiles
+from memreader.run import Rendering, Run
+from memreader.shelf import Shelf
+from memreader.strategy import Strategy, options_of
+
+Listener = Callable[[events.Event], None]
+
+
+@dataclass(slots=True)
+class Control:
+    """Stops a reading from outside: calls in flight finish, and the answer is partial."""
+
+    reason: str | None = None
+    _budget: Budget | None = None
+
+    def interrupt(self, reason: str = "interrupted") -> None:
+        """Make no further call. To be called in the event loop that reads."""
+        self.reason = self.reason or reason
+        if self._budget is not None:
+            self._budget.stop(self.reason)
+
+    def attach(self, budget: Budget) -> None:
+        """The budget of the reading that this controls."""
+        self._budget = budget
+        if self.reason is not None:
+            budget.stop(self.reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Resumption:
+    """How a reading treats what is in the journal."""
+
+    fresh: bool = False
+    """Ignore calls of other runs, and start a new run."""
+    new_budget: bool = False
+    """Continue the stopped run with a fresh budget beside the spend so far (`--resume`)."""
+
+
+class Stores:
+    """Journal, shelf and probes: in a folder, or in memory for the life of this object."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = folder
+        self._journal: Journal | None = None
+        self._shelf: Shelf | None = None
+
+    def journal(self) -> Journal:
+        """The journal, opened on first use."""
+        if self._journal is None:
+            self._journal = Journal(self.folder / "journal.sqlite" if self.folder else MEMORY)
+        return self._journal
+
+    def shelf(self) -> Shelf:
+        """The shelf, opened on first use."""
+        if self._shelf is None:
+            self._shelf = Shelf(self.folder / "shelf.sqlite" if self.folder else MEMORY)
+        return self._shelf
+
+    @property
+    def probes(self) -> Path | None:
+        """Where probe results are kept; None for nowhere."""
+        return self.folder / "probes.json" if self.folder else None
+
+
+@dataclass(slots=True)
+class Session:
+    """One question about some documents, with one model and one strategy."""
+
+    arriving: list[Arriving]
+    question: str
+    model: Model
+    strategy: Strategy
+    limits: Limits
+    stores: Stores
+    resumption: Resumption
+    stream: EventStream = field(default_factory=EventStream)
+    control: Control = field(default_factory=Control)
+    notes: list[str] = field(default_factory=list)
+    caller: Caller | None = None
+    continued: bool = False
+    began: float = field(default_factory=time.monotonic)
+
+    def listen(self, on_event: Listener | None, control: Control | None) -> None:
+        """Send events to a listener, and obey a control."""
+        self.stream.listeners.append(self._take_note)
+        if on_event is not None:
+            self.stream.listeners.append(on_event)
+        if control is not None:
+            self.control = control
+
+    async def probe(self) -> None:
+        """Learn what the endpoint can do, once; booked on this run's budget."""
+        caller = self._caller()
+        self.model = caller.model = await probed(caller, self.stores.probes)
+
+    async def read(self) -> Answer:
+        """Run the strategy and make the answer of its draft."""
+        caller = self._caller()
+        carried = caller.journal.spend(caller.run_id)
+        self.stream.emit(
+            events.RunStarted(
+                run_id=caller.run_id,
+                strategy=_name(self.strategy),
+                model=self.model.name,
+                question=self.question,
+                wire=self.model.wire,
+                carried_calls=carried.calls,
+                carried_cost_usd=carried.usd,
+            )
+        )
+        state: str = "interrupted"
+        try:
+            run, draft = await self._read(caller)
+            answer = await self._answer(run, draft)
+            state = answer.stopped
+        finally:
+            caller.journal.finish(caller.run_id, state, time.monotonic() - self.began)
+        self.stream.emit(events.RunFinished(answer=answer.to_json()))
+        return answer
+
+    async def _read(self, caller: Caller) -> tuple[Run, Draft]:
+        error: Exception | None = None
+        async with anyio.create_task_group() as tasks:
+            rendering = Rendering(PromptFiles.of(self.strategy), self.model, self._fence())
+            caller.mask = rendering.fence.delimiter
+            run = Run(
+                self.question, self.arriving, self.model, caller, rendering, self.stores.shelf(),
+                self._index_key(), tasks,
+            )
+            draft = Draft("", status="partial")
+            try:
+                draft = await self.strategy.read(self.question, run)
+            except BudgetExceeded as capped:
+                run.cap(capped)
+                draft = run.kept or draft
+            except Exception as raised:  # because the task group would wrap it in a group
+                error = raised
+            tasks.cancel_scope.cancel()
+        if error is not None:
+            raise error
+        return run, draft
+
+    async def _answer(self, run: Run, draft: Draft) -> Answer:
+        corpus = await run.corpus()
+        run.account_for_the_rest(corpus)
+        caller, ledger = run.caller, run.caller.ledger
+        read = ledger.spans_read()
+        evidence = cited(draft, corpus, self.question, read) if draft.text else []
+        if draft.status == "complete" and not _stands(draft, evidence, self.question, corpus, read):
+            run.note("The answer rests on nothing that was read; it is withheld.")
+            draft, evidence = Draft("", status="not_found"), []
+        spans = [e.span for e in evidence if e.span is not None]
+        used = run.versions[-1].sources if run.versions else spans
+        coverage = ledger.report(corpus, [*used, *spans], spans)
+        status: Status = "partial" if run.capped or coverage.failed else draft.status
+        stopped: Stopped = "finished"
+        if run.capped:
+            stopped = "interrupted" if caller.budget.stop_reason else "budget"
+        return Answer(
+            text=draft.text,
+            status=status,
+            strategy=_name(self.strategy),
+            model=self.model.name,
+            citations=tuple(citation(e, corpus) for e in evidence),
+            coverage=coverage,
+            usage=caller.spend(),
+            cost_usd=None if self.model.price is None else caller.journal.spend(caller.run_id).usd,
+            seconds=time.monotonic() - self.began,
+            stopped=stopped,
+            run_id=caller.run_id,
+            notes=tuple(self.notes),
+            rationale=draft.rationale,
+            memory=tuple(run.versions),
+            manifest=self._manifest(),
+        )
+
+    # --- parts -----------------------------------------------------------------------------
+
+    def _caller(self) -> Caller:
+        if self.caller is None:
+            journal = self.stores.journal()
+            run_id, self.continued = journal.start(
+                self._job(), what=self._what(), fresh=self.resumption.fresh
+            )
+            budget = Budget(self.limits)
+            if self.continued and not self.resumption.new_budget:
+                spent = journal.spend(run_id)
+                budget.spent = Cost(spent.calls + spent.failed, spent.tokens, spent.usd or 0.0)
+            self.control.attach(budget)
+            self.caller = Caller(
+                self.model, dispatcher_of(self.model), budget, journal, run_id, self.stream,
+                Ledger(), fresh=self.resumption.fresh,
+            )
+        return self.caller
+
+    def _fence(self) -> Fence:
+        here = [a.finish().text for a in self.arriving if a.complete]
+        return Fence.derived(self._documents(), self.question, here)
+
+    def _documents(self) -> str:
+        return "\n".join(a.id for a in self.arriving)
+
+    def _job(self) -> str:
+        return content_hash(f"{self._documents()}\n{self.question}\n{self._index_key()}")
+
+    def _index_key(self) -> str:
+        options = json.dumps(options_of(self.strategy), sort_keys=True, default=str)
+        digest = PromptFiles.of(self.strategy).digest
+        return content_hash(f"{_name(self.strategy)}\n{options}\n{self.model.identity}\n{digest}")
+
+    def _what(self) -> str:
+        sources = ", ".join(a.source for a in self.arriving)
+        return f"{_name(self.strategy)} · {self.model.name} · {sources} · {self.question}"
+
+    def _manifest(self) -> dict[str, Any]:
+        return {
+            "memreader": own_version(),
+            "documents": {a.source: a.id for a in self.arriving},
+            "question": self.question,
+            "strategy": _name(self.strategy),
+            "options": options_of(self.strategy),
+            "model": self.model.identity,
+            "window": self.model.window,
+            "wire": self.model.wire,
+            "tokens_counted_by": self.model.counter.name,
+        }
+
+    def _take_note(self, event: events.Event) -> None:
+        if isinstance(event, events.Note):
+            self.notes.append(event.text)
+
+
+def dispatcher_of(model: Model) -> Dispatcher:
+    """The endpoint's dispatcher; a model in this process has one of its own."""
+    if model.endpoint == "in-process":
+        return Dispatcher(concurrency=model.concurrency)
+    return Dispatcher.for_endpoint(model.endpoint, concurrency=model.concurrency)
+
+
+def _stands(
+    draft: Draft, evidence: list[Evidence], question: str, corpus: Corpus, read: list[Span]
+) -> bool:
+    """Whether a finished draft has an answer that rests on something."""
+    if not draft.text.strip():
+        return False
+    if any(e.span is not None for e in evidence):
+        return True
+    return not rests_on_nothing(draft, question, corpus, read)
+
+
+def _name(strategy: Strategy) -> str:
+    """The entry-point name: the module's package, or the class for a strategy without one."""
+    module = type(strategy).__module__.split(".")
+    return module[1] if module[0] == "memreader_strategies" else type(strategy).__name__
+
+
+def own_version() -> str:
+    """Version of the installed distribution."""
+    try:
+        return version("memreader-agents")
+    except PackageNotFoundError:
+        return "source"
+
+

@@ -1,0 +1,45 @@
+"""The shelf: indexes that readers build once and keep between questions, in SQLite, as JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import time
+from pathlib import Path
+from typing import Any
+
+from memreader.journal import MEMORY
+
+
+class Shelf:
+    """Indexes by the hash of all that determines them."""
+
+    def __init__(self, path: Path = MEMORY) -> None:
+        if path != MEMORY:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        self._db = sqlite3.connect(
+            path, timeout=30, isolation_level=None, check_same_thread=False
+        )
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute(
+            "CREATE TABLE IF NOT EXISTS indexes (key TEXT PRIMARY KEY, name TEXT NOT NULL,"
+            " made REAL NOT NULL, content TEXT NOT NULL)"
+        )
+
+    def get(self, key: str) -> Any:
+        """The index under this key; None where there is none."""
+        row = self._db.execute("SELECT content FROM indexes WHERE key = ?", (key,)).fetchone()
+        return None if row is None else json.loads(row[0])
+
+    def put(self, key: str, name: str, content: Any) -> None:
+        """Keep an index of plain JSON values."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO indexes VALUES (?, ?, ?, ?)",
+            (key, name, time.time(), json.dumps(content, ensure_ascii=False)),
+        )
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()

@@ -1,0 +1,108 @@
+"""What a strategy is, and how strategies are found.
+
+A strategy is a frozen dataclass: its fields are its options, with the published defaults; it
+has one method, `read`. Shipped strategies and a stranger's are found in the same way, by the
+entry-point group `memreader.strategies`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Mapping
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, Any, Protocol, get_type_hints, runtime_checkable
+
+from memreader.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from memreader.answer import Draft
+    from memreader.document import Corpus
+    from memreader.llm.base import Model
+    from memreader.plan import Plan
+    from memreader.run import Run
+
+GROUP = "memreader.strategies"
+
+
+class Strategy(Protocol):
+    """A way of reading. Acts through `run` alone."""
+
+    async def read(self, question: str, run: Run) -> Draft:
+        """Read what is needed and draft an answer."""
+        ...
+
+
+@runtime_checkable
+class Planned(Protocol):
+    """A strategy that can say, before any call, what a reading will take."""
+
+    def plan(self, corpus: Corpus, question: str, model: Model) -> Plan:
+        """Calls, tokens and critical path of a reading."""
+        ...
+
+
+def available() -> dict[str, EntryPoint]:
+    """Installed strategies by name, in order; none of them is imported."""
+    return {e.name: e for e in sorted(entry_points(group=GROUP), key=lambda e: e.name)}
+
+
+def load(name: str) -> type[Strategy]:
+    """The class of a strategy. Raises ConfigurationError, with near names, where there is none."""
+    installed = available()
+    if name not in installed:
+        near = difflib.get_close_matches(name, installed, n=1, cutoff=0.5)
+        hint = f" Did you mean `{near[0]}`?" if near else ""
+        raise ConfigurationError(
+            f"No strategy named `{name}`.{hint} Installed: {', '.join(installed) or 'none'}."
+        )
+    try:
+        loaded: type[Strategy] = installed[name].load()
+    except Exception as error:  # because a stranger's plug-in may fail in any way on import
+        raise ConfigurationError(
+            f"The strategy `{name}` ({installed[name].value}) is broken: {error!r}. "
+            f"Update or uninstall the package that brings it."
+        ) from error
+    return loaded
+
+
+def make(name: str, options: Mapping[str, Any] | None = None) -> Strategy:
+    """A strategy with options; text values ("3", "false") are read by the option's type."""
+    return configured(load(name), options or {}, name)
+
+
+def configured(cls: type[Strategy], options: Mapping[str, Any], name: str) -> Strategy:
+    """An instance of a strategy class with checked options."""
+    from pydantic import TypeAdapter, ValidationError
+
+    hints = get_type_hints(cls)
+    known = {f.name: hints[f.name] for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    values = {}
+    for key, value in options.items():
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+            hint = f" Did you mean `{near[0]}`?" if near else ""
+            raise ConfigurationError(
+                f"Strategy `{name}` has no option `{key}`.{hint} "
+                f"Its options: {', '.join(known) or 'none'}."
+            )
+        try:
+            values[key] = TypeAdapter(known[key]).validate_python(_literal(value))
+        except ValidationError as error:
+            raise ConfigurationError(
+                f"Option `{key}` of `{name}` cannot be {value!r}: {error.errors()[0]['msg']}."
+            ) from error
+    try:
+        return cls(**values)
+    except ValueError as error:
+        raise ConfigurationError(f"Strategy `{name}`: {error}") from error
+
+
+def _literal(value: Any) -> Any:
+    """Text "none" is no value; all else is left to the option's type."""
+    return None if isinstance(value, str) and value.casefold() in ("none", "null") else value
+
+
+def options_of(strategy: Strategy) -> dict[str, Any]:
+    """The options of an instance as plain values."""
+    return dataclasses.asdict(strategy)  # type: ignore[call-overload, no-any-return]

@@ -1,0 +1,168 @@
+"""Typed replies: a shape, its contract in words, and a tolerant parser.
+
+A shape is a pydantic model. It travels over one of three wire formats (DESIGN.md, section 3):
+`schema` (the server enforces a JSON schema), `labelled` (one labelled section for each field)
+and `plain` (free text for the principal field; code derives the rest).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeVar, get_origin
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from memreader.llm.base import Schema, Wire
+
+S = TypeVar("S", bound="Shape")
+
+
+@dataclass(frozen=True, slots=True)
+class PlainForm:
+    """How code fills a shape from a plain model's free text."""
+
+    answer: str
+    """The field that takes the free text."""
+    evidence: str | None = None
+    """The field that takes the best supporting sentence."""
+    confidence: str | None = None
+    """The field that takes the support, scaled to 0..5."""
+    rationale: str | None = None
+    """The field that says that code decided."""
+    must_be_supported: bool = True
+    """Whether an unsupported answer becomes the no-information marker."""
+    max_tokens: int = 64
+    """Cap on the free text: small models do not stop by themselves."""
+
+
+class Shape(BaseModel):
+    """Base of the shapes a strategy asks for. A field's title is its label on the wire."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    plain: ClassVar[PlainForm | None] = None
+    """None: the shape has no plain form, and the strategy needs a capable model."""
+
+    @classmethod
+    def labels(cls) -> dict[str, str]:
+        """Field name to label, in order."""
+        return {
+            name: info.title or name.replace("_", " ").title()
+            for name, info in cls.model_fields.items()
+        }
+
+
+class Unparsed(Exception):
+    """A reply does not give the shape; the message says why."""
+
+
+def contract(shape: type[Shape], wire: Wire) -> str:
+    """The words that tell the model what form its reply must have."""
+    described = {
+        label: shape.model_fields[name].description or "" for name, label in shape.labels().items()
+    }
+    if wire == "schema":
+        keys = "\n".join(
+            f'- "{name}": {shape.model_fields[name].description or ""}' for name in shape.labels()
+        )
+        return f"Reply with one JSON object with these keys:\n{keys}"
+    lines = "\n".join(f"{label}: {text}" for label, text in described.items())
+    return (
+        "Reply with these sections, in this order, each on a new line that starts with its "
+        f"label and a colon, and nothing else:\n{lines}"
+    )
+
+
+def json_schema(shape: type[Shape]) -> Schema:
+    """The shape's JSON schema, closed and with every field required, as servers want it."""
+    schema: dict[str, Any] = shape.model_json_schema()
+    schema["required"] = list(shape.model_fields)
+    schema["additionalProperties"] = False
+    return schema
+
+
+_THOUGHT = re.compile(r"<(think|thinking|reasoning|thought)>.*?(?:</\1>|\Z)", re.DOTALL)
+_CODE_FENCE = re.compile(r"^\s*```[\w-]*\n(.*?)\n?```\s*$", re.DOTALL)
+
+
+def without_reasoning(text: str) -> str:
+    """The text without think blocks and without one code fence around all of it."""
+    bare = _THOUGHT.sub("", text).strip()
+    if (fenced := _CODE_FENCE.match(bare)) is not None:
+        return fenced.group(1).strip()
+    return bare
+
+
+def parse(text: str, shape: type[S]) -> S:
+    """Read a shape out of a reply, whichever of JSON and labels it uses.
+
+    Raises Unparsed where a required field is missing or has no sensible value.
+    """
+    bare = without_reasoning(text)
+    if not bare:
+        raise Unparsed("the reply is empty")
+    found = _json(bare, shape) or _labelled(bare, shape)
+    if not found and len(shape.model_fields) == 1:
+        found = {next(iter(shape.model_fields)): bare}
+    try:
+        return shape.model_validate(_typed(found, shape))
+    except ValidationError as error:
+        labels = shape.labels()
+        wrong = ", ".join(labels.get(str(e["loc"][0]), "?") if e["loc"] else "?" for e in error.errors())
+        raise Unparsed(f"no usable value for: {wrong}") from error
+
+
+def _json(text: str, shape: type[Shape]) -> dict[str, Any]:
+    start = text.find("{")
+    if start < 0 or (start > 0 and '"' not in text[start : start + 40]):
+        return {}
+    from json_repair import repair_json
+
+    data = repair_json(text[start:], return_objects=True)
+    if isinstance(data, list):
+        data = next((item for item in data if isinstance(item, dict)), {})
+    if not isinstance(data, dict):
+        return {}
+    by_label = {label.casefold(): name for name, label in shape.labels().items()}
+    named = {by_label.get(str(key).casefold(), str(key)): value for key, value in data.items()}
+    return {name: value for name, value in named.items() if name in shape.model_fields}
+
+
+def _labelled(text: str, shape: type[Shape]) -> dict[str, Any]:
+    """Sections by label, found from the last field backwards.
+
+    A document may hold lines that look like labels, and a model quotes documents in the fields
+    that come first; so the last occurrence of a label, before the section that follows it, is
+    the model's own. Quoted lines start with a dash or `>` and are no labels.
+    """
+    found: dict[str, Any] = {}
+    end = len(text)
+    for name, label in reversed(shape.labels().items()):
+        pattern = re.compile(
+            rf"^[ \t]*(?:#+[ \t]*)?[*_]*{re.escape(label)}[*_]*[ \t]*[:：][*_]*[ \t]*",
+            re.IGNORECASE | re.MULTILINE,
+        )
+        hits = [m for m in pattern.finditer(text) if m.start() < end]
+        if hits:
+            found[name] = text[hits[-1].end() : end].strip()
+            end = hits[-1].start()
+    return found
+
+
+_FIGURE = re.compile(r"-?\d+(?:[.,]\d+)?")
+
+
+def _typed(found: dict[str, Any], shape: type[Shape]) -> dict[str, Any]:
+    return {name: _value(value, shape.model_fields[name].annotation) for name, value in found.items()}
+
+
+def _value(value: Any, annotation: Any) -> Any:
+    """A section's text as the field's type: the first figure of "4.5 / 5", lines of a list."""
+    if annotation in (float, int) and isinstance(value, str):
+        figure = _FIGURE.search(value)
+        return figure.group().replace(",", ".") if figure else value
+    if annotation is str and not isinstance(value, str):
+        return "\n".join(map(str, value)) if isinstance(value, list) else str(value or "")
+    if get_origin(annotation) is list and isinstance(value, str):
+        return [line.strip(" -*•") for line in value.splitlines() if line.strip(" -*•")]
+    return value

@@ -1,0 +1,205 @@
+"""Fakes at memreader's own seams, to test information flow. Part of the product.
+
+`Oracle` is a model that answers only from what its prompt shows it: if the needle reached the
+last prompt, the answer is right. `Scripted` plays a queue of replies; `Recorded` replays a file.
+`MisbehavingServer` is a real server on loopback with one defect at a time. The contract suite
+that every strategy has to pass, ours or a stranger's, is in `memreader.contract`.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from memreader.document import content_hash
+from memreader.errors import MemreaderError
+from memreader.evidence import NO_INFORMATION
+from memreader.llm.base import FREE, LLM, Model, Price, Reply, Request, TokenCounter, Usage, Wire
+from memreader.testing_server import Defect, MisbehavingServer
+
+__all__ = [
+    "Defect",
+    "MisbehavingServer",
+    "Oracle",
+    "Recorded",
+    "Recorder",
+    "Scripted",
+    "WordCounter",
+    "a_model",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class WordCounter:
+    """A tokenizer that a person can follow: one token for each word, or six characters of one."""
+
+    exact: bool = True
+    name: str = "words"
+
+    def count(self, text: str) -> int:
+        """Words, long ones counted for each six characters begun."""
+        return sum(-(-len(word) // 6) for word in text.split())
+
+
+def a_model(
+    llm: LLM,
+    *,
+    window: int = 4096,
+    wire: Wire = "labelled",
+    concurrency: int = 4,
+    price: Price | None = FREE,
+    counter: TokenCounter | None = None,
+) -> Model:
+    """A model for tests around any `LLM`."""
+    return Model(
+        f"test:{type(llm).__name__.lower()}",
+        llm,
+        counter or WordCounter(),
+        window,
+        wire=wire,
+        price=price,
+        concurrency=concurrency,
+    )
+
+
+Script = str | Reply | Exception | Callable[[Request], str]
+
+
+@dataclass
+class Scripted:
+    """Plays replies in order; keeps the requests. A test that asks for more fails loudly."""
+
+    replies: Iterable[Script]
+    requests: list[Request] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._left = iter(self.replies)
+
+    async def complete(self, request: Request) -> Reply:
+        """The next reply of the script; an exception in it is raised."""
+        self.requests.append(request)
+        reply = next(self._left, None)
+        if reply is None:
+            raise MemreaderError(f"The script is over at call {len(self.requests)}.")
+        if isinstance(reply, Exception):
+            raise reply
+        if callable(reply):
+            reply = reply(request)
+        return reply if isinstance(reply, Reply) else _reply(request, reply)
+
+
+@dataclass
+class Recorded:
+    """Replays replies by request, from a JSON file that `Recorder` wrote."""
+
+    path: Path
+
+    def __post_init__(self) -> None:
+        self._replies: dict[str, dict[str, object]] = json.loads(self.path.read_text("utf-8"))
+
+    async def complete(self, request: Request) -> Reply:
+        """The recorded reply to this very request."""
+        key = request.key("recorded")
+        if key not in self._replies:
+            raise MemreaderError(
+                f"{self.path} has no reply to this request ({request.text[:80]!r}...). Record it anew."
+            )
+        kept = dict(self._replies[key])
+        return Reply(str(kept["text"]), Usage(**kept["usage"]))  # type: ignore[arg-type]
+
+
+@dataclass
+class Recorder:
+    """Wraps a real model and writes what it answers, for `Recorded`."""
+
+    llm: LLM
+    path: Path
+    _replies: dict[str, dict[str, object]] = field(default_factory=dict)
+
+    async def complete(self, request: Request) -> Reply:
+        """Ask the wrapped model and write its reply down."""
+        reply = await self.llm.complete(request)
+        self._replies[request.key("recorded")] = {"text": reply.text, "usage": asdict(reply.usage)}
+        self.path.write_text(json.dumps(self._replies, ensure_ascii=False, indent=1), "utf-8")
+        return reply
+
+
+def _reply(request: Request, text: str) -> Reply:
+    counter = WordCounter()
+    return Reply(text, Usage(counter.count(request.text), 0, counter.count(text)))
+
+
+_MARKER = re.compile(r"^<<<(?P<delimiter>[0-9a-f]{10}) [^\n]*>>>\n(?P<text>.*?)\n<<<end (?P=delimiter)>>>$",
+                     re.DOTALL | re.MULTILINE)
+
+
+@dataclass
+class Oracle:
+    """Answers only from what its prompt shows, by the facts it knows how to recognise.
+
+    `facts` maps a question to the sentence that answers it and the answer in it. Of a prompt it
+    sees the fenced material alone: if a sentence stands there, it quotes and answers; else it
+    says that there is no information. With `miss` it overlooks what is there at that rate; with
+    `invent` it makes an answer up, with a quote that stands nowhere. Both draws depend on the
+    seed and the prompt alone, so that equal readings stay equal.
+    """
+
+    facts: Mapping[str, tuple[str, str]]
+    """Question -> (sentence in the document, answer in that sentence)."""
+    miss: float = 0.0
+    invent: float = 0.0
+    seed: int = 0
+    requests: list[Request] = field(default_factory=list)
+
+    async def complete(self, request: Request) -> Reply:
+        """Answer in the form that the prompt's contract asks for."""
+        self.requests.append(request)
+        prompt = request.text
+        question = next((q for q in self.facts if q in prompt), None)
+        quote, answer = self._look(question, prompt)
+        return _reply(request, _in_form(prompt, quote, answer, schema=request.schema is not None))
+
+    def _look(self, question: str | None, prompt: str) -> tuple[str, str]:
+        material = "\n".join(m["text"] for m in _MARKER.finditer(prompt)) or prompt
+        draw = random.Random(content_hash(f"{self.seed}\n{material}"))
+        if question is not None:
+            sentence, answer = self.facts[question]
+            if _squeezed(sentence) in _squeezed(material) and draw.random() >= self.miss:
+                return sentence, answer
+        if draw.random() < self.invent:
+            return "It was written nowhere that the heron left at noon.", "Zanthor Quill"
+        return "none", NO_INFORMATION
+
+
+def _squeezed(text: str) -> str:
+    return " ".join(text.split())
+
+
+_LABEL = re.compile(r"^(?P<label>[A-Z][A-Za-z ]{2,30}): .+$", re.MULTILINE)
+_KEY = re.compile(r'^- "(?P<key>\w+)": ', re.MULTILINE)
+
+
+def _in_form(prompt: str, quote: str, answer: str, *, schema: bool) -> str:
+    """The oracle's reply in the labelled or JSON form that the contract lists."""
+    known = answer != NO_INFORMATION
+    head = prompt.split("<<<", 1)[0]
+
+    def value(name: str) -> str:
+        name = name.casefold().replace("_", " ")
+        if "confidence" in name:
+            return "5" if known else "0"
+        if "information" in name or "code" in name or "evidence" in name:
+            return f"- {quote}" if known else "none"
+        if "rationale" in name or "reasoning" in name:
+            return "It is stated." if known else "Nothing is stated."
+        return answer
+
+    if schema:
+        return json.dumps({key: value(key) for key in _KEY.findall(head)})
+    asked = head.rpartition("Reply with these sections")[2] if "Reply with these" in head else ""
+    labels = [m["label"] for m in _LABEL.finditer(asked) if m["label"] != "Question"]
+    return "\n".join(f"{label}: {value(label)}" for label in labels) or answer

@@ -1,0 +1,1 @@
+"""The strategies that ship with memreader, each found through its entry point."""

@@ -8,6 +8,7 @@ the documents and the question, checked to be absent from the text, and constant
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -54,6 +55,14 @@ class Fence:
                 f"Ask the question in other words, which gives another delimiter."
             )
         return f"<<<{self.delimiter} {label}>>>\n{text}\n<<<end {self.delimiter}>>>"
+
+
+    def stripped(self, text: str) -> str:
+        """A model's text without delimiters that it copied from its prompt."""
+        if self.delimiter not in text:
+            return text
+        lines = re.sub(rf"<*(?:end )?{self.delimiter}[^\n>]*>*\n?", "", text)
+        return lines.replace(self.delimiter, "").strip()
 
 
 def render(template: str, values: Mapping[str, Value], fence: Fence) -> str:

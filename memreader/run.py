@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import anyio
@@ -121,6 +121,8 @@ class Run:
         chunks = []
         for document in (await self.corpus()).documents:
             text = document.text.strip()
+            if not text:
+                continue
             start = document.text.find(text)
             span = Span(document.id, start, start + len(text))
             chunks.append(Chunk(len(chunks), span, text, self.model.counter.count(text)))
@@ -182,7 +184,10 @@ class Run:
         request = Request(
             (Message("user", text),), max_tokens, (), schema, temperature, None, sample
         )
-        return await self.caller.call(request, step=prompt, chunks=_chunks(sources), final=final)
+        reply = await self.caller.call(
+            request, step=prompt, chunks=_chunks(sources), final=final
+        )
+        return replace(reply, text=self.rendering.fence.stripped(reply.text))
 
     async def ask_for(
         self,
@@ -237,7 +242,7 @@ class Run:
         self.caller.repairs += 1
         values: dict[str, Value] = {
             "contract": contract(shape, self.model.wire),
-            "reply": Untrusted(reply.text.replace(self.rendering.fence.delimiter, ""), "reply"),
+            "reply": Untrusted(reply.text, "reply"),
         }
         text = render(engine_prompt("repair"), values, self.rendering.fence)
         schema = json_schema(shape) if self.model.wire == "schema" else None

@@ -19,7 +19,7 @@ from memreader.calls import Caller, EventStream
 from memreader.citing import citation, cited, rests_on_nothing
 from memreader.coverage import Ledger
 from memreader.document import Arriving, Corpus, Span, content_hash
-from memreader.errors import BudgetExceeded
+from memreader.errors import BudgetExceeded, CallFailed
 from memreader.evidence import Evidence
 from memreader.journal import MEMORY, Journal
 from memreader.llm.base import Model
@@ -159,6 +159,9 @@ class Session:
                 draft = await self.strategy.read(self.question, run)
             except BudgetExceeded as capped:
                 run.cap(capped)
+                draft = run.kept or draft
+            except CallFailed as failed:  # the strategy has no default for it; coverage shows it
+                run.note(f"The reading ended early: {failed}")
                 draft = run.kept or draft
             except Exception as raised:  # because the task group would wrap it in a group
                 error = raised

@@ -40,6 +40,10 @@ class Shelf:
             (key, name, time.time(), json.dumps(content, ensure_ascii=False)),
         )
 
+    def keys(self) -> list[str]:
+        """Keys of all indexes, in order."""
+        return [row[0] for row in self._db.execute("SELECT key FROM indexes ORDER BY key")]
+
     def close(self) -> None:
         """Close the file."""
         self._db.close()

@@ -56,7 +56,7 @@ def a_model(
 ) -> Model:
     """A model for tests around any `LLM`."""
     return Model(
-        f"test:{type(llm).__name__.lower()}",
+        "test:model",
         llm,
         counter or WordCounter(),
         window,

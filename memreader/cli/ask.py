@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -67,8 +67,11 @@ def ask(
     ] = False,
 ) -> int:
     """Answer a question about documents, with quotes and pages."""
+    import asyncio
+
     import anyio
 
+    from memreader.cli.codes import INTERRUPTED, code_of
     from memreader.settings import resolve
 
     files, question = files_and_question(arguments)
@@ -91,9 +94,10 @@ def ask(
         form="jsonl" if as_jsonl else "json" if as_json else "text",
         loud="quiet" if quiet else "verbose" if verbose else "normal",
     )  # fmt: skip
-    answer = anyio.run(asking.run)
-    from memreader.cli.codes import code_of
-
+    try:
+        answer = anyio.run(asking.run)
+    except asyncio.CancelledError:
+        return INTERRUPTED
     return code_of(answer, strict=strict)
 
 
@@ -157,7 +161,7 @@ class _Asking:
         from memreader.session import Control
 
         control = Control()
-        async with _signals(control, quiet=self.loud == "quiet"):
+        with _signals(control, quiet=self.loud == "quiet"):
             return await reader.aask(documents, self.question, on_event=listener, control=control)
 
     def _confirm_price(self, reader: Reader, model: Model, documents: list[Any]) -> None:
@@ -169,32 +173,33 @@ class _Asking:
         confirm(reader, model, documents, self.question, max_cost=self.settings.max_cost, yes=self.yes)
 
 
-@asynccontextmanager
-async def _signals(control: Control, *, quiet: bool) -> AsyncIterator[None]:
+@contextmanager
+def _signals(control: Control, *, quiet: bool) -> Iterator[None]:
     """First Ctrl-C: no further call, partial answer. Second: stop at once."""
+    import asyncio
     import signal
 
-    import anyio
+    loop, reading = asyncio.get_running_loop(), asyncio.current_task()
+
+    def obey() -> None:
+        if control.reason is None:
+            control.interrupt()
+            if not quiet:
+                _say("interrupted: finishing the calls in flight; again to stop at once.")
+        elif reading is not None:
+            reading.cancel()
 
     wanted = [signal.SIGINT, signal.SIGTERM]
-    async with anyio.create_task_group() as tasks:
-
-        async def obey(*, task_status: Any) -> None:
-            try:
-                with anyio.open_signal_receiver(*wanted) as signals:
-                    task_status.started()
-                    async for _ in signals:
-                        if control.reason is not None:
-                            raise KeyboardInterrupt
-                        control.interrupt()
-                        if not quiet:
-                            _say("Interrupted: finishing the calls in flight. Again to stop at once.")
-            except NotImplementedError:  # Windows: Ctrl-C raises KeyboardInterrupt by itself
-                task_status.started()
-
-        await tasks.start(obey)
+    try:
+        for number in wanted:
+            loop.add_signal_handler(number, obey)
+    except NotImplementedError:  # Windows: Ctrl-C raises KeyboardInterrupt by itself
+        wanted = []
+    try:
         yield
-        tasks.cancel_scope.cancel()
+    finally:
+        for number in wanted:
+            loop.remove_signal_handler(number)
 
 
 def _say(line: str) -> None:

@@ -1,0 +1,3 @@
+"""`memreader models`."""
+import typer
+app = typer.Typer()

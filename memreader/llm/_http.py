@@ -1,0 +1,222 @@
+"""HTTP: the only module that imports httpx2, and where its exceptions become ours.
+
+Imported by the clients when they open, never by `import memreader`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import json
+import threading
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import httpx2
+
+from memreader.errors import ConfigurationError, MemreaderError, Refused, ServerFault, Unreachable
+from memreader.llm.faults import TimedOut, fault
+
+CONNECT = 10.0
+"""Seconds until a connection must stand."""
+
+
+def is_private(url: str) -> bool:
+    """Whether a URL names this machine or a private network: no proxy, no price."""
+    host = urlsplit(url).hostname or ""
+    if host in ("localhost", "host.docker.internal") or host.endswith((".localhost", ".local")):
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return address.is_private or address.is_loopback or address.is_link_local
+
+
+def without_secrets(url: str) -> str:
+    """A URL without user, password and query: fit for logs, journals and messages."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit((parts.scheme, host, parts.path.rstrip("/"), "", ""))
+
+
+@contextmanager
+def translating(where: str, secret: str | None = None) -> Iterator[None]:
+    """Turn every exception of httpx2 into one of ours; `secret` never shows in a message."""
+    try:
+        yield
+    except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.CookieConflict, httpx2.StreamError) as error:
+        raise _ours(error, where, secret) from None
+
+
+def _ours(error: Exception, where: str, secret: str | None) -> MemreaderError:
+    why = f"{type(error).__name__}: {error}".rstrip(": ")
+    why = why.replace(secret, "(the key)") if secret else why
+    match error:
+        case httpx2.ConnectError() | httpx2.ConnectTimeout() | httpx2.ProxyError():
+            return Unreachable(
+                f"Nothing answers at {where} ({why}). Is the server running, and the address right?"
+            )
+        case httpx2.InvalidURL() | httpx2.UnsupportedProtocol():
+            return ConfigurationError(f"{where} is not a usable address ({why}).")
+        case httpx2.LocalProtocolError():  # its message may quote the header with the key
+            return ConfigurationError(
+                f"The request to {where} cannot be sent: a header is not valid. Check that the "
+                f"key has no line break or blank in it."
+            )
+        case httpx2.TooManyRedirects():
+            return Refused(f"{where} redirects in a circle ({why}). Check the base URL.")
+        case httpx2.ReadTimeout():
+            return TimedOut(
+                f"{where} gave no answer in time ({why}). Raise `timeout` for a slow server.",
+                may_be_billed=True,
+            )
+        case httpx2.PoolTimeout() | httpx2.WriteTimeout() | httpx2.WriteError():
+            return ServerFault(f"The request did not get through to {where} ({why}).")
+        case _:  # the request went out: read errors, protocol errors, undecodable bodies
+            return ServerFault(f"{where} broke off ({why}).", may_be_billed=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where requests go, and how."""
+
+    url: str
+    """Base of all paths, without a slash at its end."""
+    key: str | None = field(default=None, repr=False)
+    timeout: float = 600.0
+    """Seconds to wait for the next bytes of an answer."""
+    connections: int = 8
+    keep_alive: bool = True
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def shown(self) -> str:
+        """The URL as messages show it."""
+        return without_secrets(self.url)
+
+
+class Http:
+    """JSON over HTTP to one endpoint, with a connection pool for each event loop that uses it."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        self._clients: dict[asyncio.AbstractEventLoop, httpx2.AsyncClient] = {}
+        self._lock = threading.Lock()
+
+    async def post(self, path: str, body: Mapping[str, Any]) -> Any:
+        """The JSON of the answer. Raises the error that any other answer stands for."""
+        with self._translating():
+            response = await self._client().post(self._at(path), json=body)
+        return self._json(response)
+
+    async def get(self, path: str, *, timeout: float = 5.0) -> Any:
+        """The JSON at a path, within `timeout` seconds."""
+        with self._translating():
+            response = await self._client().get(self._at(path), timeout=timeout)
+        return self._json(response)
+
+    @asynccontextmanager
+    async def lines(self, path: str, body: Mapping[str, Any]) -> AsyncIterator[AsyncIterator[str]]:
+        """The lines of a streamed answer, as they come."""
+        with self._translating():
+            async with self._client().stream("POST", self._at(path), json=body) as response:
+                if response.status_code != 200:
+                    await response.aread()
+                    raise self._fault(response)
+                yield response.aiter_lines()
+
+    async def aclose(self) -> None:
+        """Close this loop's connections; those of closed loops are let go."""
+        with self._lock:
+            client = self._clients.pop(asyncio.get_running_loop(), None)
+            self._clients = {k: v for k, v in self._clients.items() if not k.is_closed()}
+        if client is not None:
+            await client.aclose()
+
+    def _client(self) -> httpx2.AsyncClient:
+        loop = asyncio.get_running_loop()
+        client = self._clients.get(loop)
+        if client is None:
+            with self._lock:
+                self._clients = {k: v for k, v in self._clients.items() if not k.is_closed()}
+                client = self._clients[loop] = self._opened()
+        return client
+
+    def _opened(self) -> httpx2.AsyncClient:
+        at = self.endpoint
+        headers = {"User-Agent": "memreader", **at.headers}
+        if at.key:
+            headers.setdefault("Authorization", f"Bearer {at.key}")
+        private = is_private(at.url)
+        return httpx2.AsyncClient(
+            headers=headers,
+            timeout=httpx2.Timeout(at.timeout, connect=CONNECT, pool=None),
+            limits=httpx2.Limits(
+                max_connections=at.connections,
+                max_keepalive_connections=at.connections if at.keep_alive else 0,
+            ),
+            # Without TLS no certificates are needed, whose loading takes 0.1 s.
+            verify=not at.url.startswith("http://"),
+            trust_env=not private,
+        )
+
+    def _at(self, path: str) -> str:
+        return path if "://" in path else self.endpoint.url + path
+
+    def _translating(self) -> Any:
+        return translating(self.endpoint.shown, self.endpoint.key)
+
+    def _json(self, response: httpx2.Response) -> Any:
+        if response.status_code != 200:
+            raise self._fault(response)
+        try:
+            return json.loads(response.content)
+        except ValueError as error:
+            start = response.text[:80]
+            raise ServerFault(
+                f"{self.endpoint.shown} answered with something that is not JSON: {start!r}.",
+                may_be_billed=True,
+            ) from error
+
+    def _fault(self, response: httpx2.Response) -> MemreaderError:
+        body = response.content.decode("utf-8", "replace")
+        if self.endpoint.key:
+            body = body.replace(self.endpoint.key, "(the key)")
+        return fault(response.status_code, response.headers, body, where=self.endpoint.shown)
+
+
+# --- downloads ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """An open download."""
+
+    status: int
+    headers: Mapping[str, str]
+    chunks: Iterator[bytes]
+    first: Mapping[str, str]
+    """Headers of the first answer, before redirects: hubs name the checksum there."""
+
+
+@contextmanager
+def downloading(url: str, headers: Mapping[str, str]) -> Iterator[Download]:
+    """Open a URL for reading, redirects followed."""
+    timeout = httpx2.Timeout(60.0, connect=CONNECT)
+    private = is_private(url)
+    with (
+        translating(without_secrets(url)),
+        httpx2.Client(timeout=timeout, trust_env=not private) as client,
+        client.stream("GET", url, headers=headers, follow_redirects=True) as response,
+    ):
+        first = response.history[0] if response.history else response
+        if response.status_code not in (200, 206, 416):
+            response.read()
+            raise fault(
+                response.status_code, response.headers, response.content, where=without_secrets(url)
+            )
+        yield Download(response.status_code, response.headers, response.iter_raw(), first.headers)

@@ -1,0 +1,40 @@
+"""Whether a server read all of the prompt: some cut it in silence to fit a window."""
+
+from __future__ import annotations
+
+from memreader.errors import SilentTruncation
+from memreader.llm.base import Model, Reply, Request
+
+EXACT_SHARE = 0.9
+"""With the model's own counter: the server must report at least this share of our count."""
+LOW_ESTIMATE = 8
+"""Characters of a token in the longest-winded text; Latin prose has four to five."""
+ESTIMATE_SHARE = 0.4
+WORTH_CHECKING = 300
+"""Tokens below which templates and rounding drown the difference."""
+
+
+def check_truncation(request: Request, reply: Reply, model: Model) -> None:
+    """Raise SilentTruncation where the reported prompt is far shorter than the one we sent."""
+    if not reply.usage.reported:
+        return
+    reported = reply.usage.input_tokens
+    text = request.text
+    if len(text) < WORTH_CHECKING:
+        return
+    if model.counter.exact:
+        ours = model.counter.count(text)
+        too_few = reported < EXACT_SHARE * ours
+        said = f"{ours:,}"
+    else:
+        ours = len(text) // LOW_ESTIMATE
+        too_few = reported < ESTIMATE_SHARE * ours
+        said = f"at least {ours:,}"
+    if ours <= WORTH_CHECKING or not too_few:
+        return
+    ollama = " For Ollama raise `num_ctx`." if model.name.startswith("ollama:") else ""
+    raise SilentTruncation(
+        f"{model.name} was sent {said} tokens and reports that it read {reported:,}: the server "
+        f"cut the prompt without saying so. Give it a larger context, or set `window` to what "
+        f"it really reads.{ollama}"
+    )

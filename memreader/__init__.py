@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from memreader.answer import Answer, Citation, Coverage, Draft
-    from memreader.api import aask, ask, reader
+    from memreader.api import aask, ask, open_reader
     from memreader.budget import Limits
     from memreader.document import Corpus, Document, Span
     from memreader.errors import MemreaderError
@@ -29,7 +29,7 @@ _HOMES = {
     "Draft": "answer",
     "aask": "api",
     "ask": "api",
-    "reader": "api",
+    "open_reader": "api",
     "Limits": "budget",
     "Corpus": "document",
     "Document": "document",
@@ -55,7 +55,7 @@ __all__ = [
     "ask",
     "available",
     "load",
-    "reader",
+    "open_reader",
 ]
 
 

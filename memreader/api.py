@@ -16,7 +16,7 @@ from memreader.settings import Settings, home, resolve
 from memreader.strategy import Strategy
 
 
-def reader(
+def open_reader(
     *,
     strategy: Strategy | str | None = None,
     model: Model | str | None = None,
@@ -47,8 +47,8 @@ def reader(
 
 
 async def aask(documents: Documents, question: str, **how: Any) -> Answer:
-    """Read documents and answer a question; see `reader` for the keyword arguments."""
-    return await reader(**how).aask(documents, question)
+    """Read documents and answer a question; see `open_reader` for the keyword arguments."""
+    return await open_reader(**how).aask(documents, question)
 
 
 def ask(documents: Documents, question: str, **how: Any) -> Answer:
@@ -56,7 +56,7 @@ def ask(documents: Documents, question: str, **how: Any) -> Answer:
 
         memreader.ask("report.pdf", "Who signed it?", model="ollama:qwen3", max_cost=0.50)
     """
-    return reader(**how).ask(documents, question)
+    return open_reader(**how).ask(documents, question)
 
 
 def spec(settings: Settings) -> str:

@@ -61,6 +61,8 @@ class Budget:
     clock: Callable[[], float] = time.monotonic
     stop_reason: str | None = None
     """Set by `stop`: no further call is booked."""
+    seconds_before: float = 0.0
+    """Seconds that earlier processes used up of the same budget."""
     _open: Cost = field(default_factory=Cost)
     _bookings: int = 0
     _reserve: Cost = field(default_factory=Cost)
@@ -68,7 +70,7 @@ class Budget:
     _began: float = 0.0
 
     def __post_init__(self) -> None:
-        self._began = self.clock()
+        self._began = self.clock() - self.seconds_before
 
     def reserve(self, cost: Cost) -> None:
         """Keep room for final calls, as far as a cap leaves room for others beside them."""

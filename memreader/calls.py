@@ -17,7 +17,7 @@ from memreader.answer import Spend
 from memreader.budget import Budget, Cost
 from memreader.chunking import Chunk
 from memreader.coverage import Ledger
-from memreader.errors import BudgetExceeded, CallFailed, PromptTooLong, TransientError
+from memreader.errors import BudgetExceeded, CallFailed, EndpointError, PromptTooLong, TransientError
 from memreader.journal import Journal
 from memreader.llm.base import LLM, Model, Reply, Request, Usage
 from memreader.llm.truncation import check_truncation
@@ -85,6 +85,8 @@ class Caller:
     from_journal: int = 0
     repairs: int = 0
     retries: int = 0
+    broken: EndpointError | None = None
+    """Why the endpoint can answer no further call; no strategy may pass over it."""
 
     def tokens(self, request: Request) -> int:
         """Prompt tokens of a request, chat template included, from above."""
@@ -200,6 +202,9 @@ class Caller:
             if scope.cancelled_caught:
                 seconds = self.budget.limits.seconds or 0.0
                 raise BudgetExceeded("seconds", seconds, seconds)
+        except EndpointError as error:
+            self.broken = error
+            raise
         except CallFailed as error:
             self.give_up(step, str(error), chunks)
             raise

@@ -20,6 +20,7 @@
     │   └── ServerFault
     ├── CallFailed                    one call failed for good; the strategy's default applies
     │   └── ReplyUnusable             the reply could not be parsed, even after one repair
+    ├── StrategyFault                 the strategy broke its contract
     └── BudgetExceeded                a cap was reached; the reader answers with what it has
 
 A message says what happened, with the value, and then what to do.
@@ -134,6 +135,10 @@ class CallFailed(MemreaderError):
 
 class ReplyUnusable(CallFailed):
     """The reply could not be parsed into the wanted shape, even after the bounded repair."""
+
+
+class StrategyFault(MemreaderError):
+    """A strategy broke its contract: it took an endpoint's refusal for an answer."""
 
 
 class BudgetExceeded(MemreaderError):

@@ -222,30 +222,51 @@ def _whole_words(text: str, start: int, end: int) -> tuple[int, int]:
 
 # --- support -------------------------------------------------------------------------------
 
+_META = r"(?:text|passage|document|excerpt|chunk|records?|context|material|report|article|book|page)s?"
+_TOLD = r"(?:mentioned|stated|specified|found|given|provided|available|said|disclosed|indicated)"
+# A refusal speaks of the text, not of the matter: "it was not given" may be the very answer.
 _NOTHING = re.compile(
-    r"no information|not (?:be )?(?:found|mentioned|stated|given|specified|provided|said|"
-    r"contained|available|in the (?:text|passage|document))|"
-    r"(?:does|do|did|is|are|was|were)(?: not|n[’']t) (?:say|tell|mention|state|specif|provid|"
-    r"contain|give|include|explicitly|mentioned|stated|specified|provided|given)|"
-    r"(?:cannot|can[’']t|could not) be (?:determined|answered|found)|"
-    r"pas (?:mentionné|indiqué|précisé|trouvé|dans le texte)|nicht (?:erwähnt|angegeben|gefunden)|"
-    r"no se (?:menciona|indica|encuentra)|"
-    r"(?:未|没有|並未|并未)(?:提到|提及|说明|找到|给出|提供)|没有(?:相关)?信息|无法确定",
-    re.IGNORECASE,
+    rf"""^(?:
+      (?:not\s)?(?:none|n/?a|unknown|nothing|unanswerable|no\sanswer|not\s{_TOLD})
+    | (?:there\sis\s|there[’']s\s|contains?\s|i\s(?:find|found|have)\s)?no\s(?:relevant\s|such\s|
+        specific\s|further\s)?information(?:\s(?:about|on|is|was|in|available|given|provided|found|
+        regarding|that|to\sanswer)\b.*)?
+    | (?:sorry,?\s)?i\s(?:cannot|can[’']t|could\snot|do\snot|don[’']t)\s(?:find|tell|know|answer|say)\b.*
+    | (?:the|this|these|no)\s(?:given\s|provided\s)?{_META}\s(?:(?:does|do|did|could|can)(?:\snot|n[’']t)\s)
+        (?:explicitly\s|directly\s|seem\sto\s)?(?:say|tell|mention|state|specify|provide|contain|give|
+        include|indicate|address|answer|disclose|hold)\b.*
+    | (?:it|this|that|the\sanswer|the\sinformation)\s(?:is|was)\snot\s(?:explicitly\s|directly\s)?
+        (?:mentioned|stated|specified|in\sthe\s{_META})
+    | .{{0,120}}\b(?:is|are|was|were|has\sbeen)\s?(?:not|n[’']t)\s(?:explicitly\s|directly\s|been\s)?
+        {_TOLD}\s(?:anywhere\s)?(?:in|by)\s(?:the|this|these|any)\s(?:given\s|provided\s)?{_META}
+    | .{{0,80}}\b(?:cannot|can[’']t|could\snot)\sbe\s(?:determined|answered|found|told)\b.*
+    | (?:le|ce|cet?)\s(?:texte|document|passage|rapport)\b.{{0,60}}\bpas\b.*
+    | (?:ce|il|elle|cela)\s?n[’'](?:est|était)\spas\s(?:mentionnée?|indiquée?|précisée?)\b.*
+    | (?:pas|non)\s(?:mentionnée?|indiquée?|précisée?|trouvée?)\b.* | aucune\sinformation\b.*
+    | (?:der|dieser|das|dieses)\s(?:text|abschnitt|dokument|bericht)\b.{{0,60}}\b(?:nicht|kein\w*)\b.*
+    | (?:nicht)\s(?:erwähnt|angegeben|gefunden)\b.* | keine\sangaben?\b.*
+    | (?:el|este)\s(?:texto|documento|pasaje|informe)\sno\b.* | no\sse\s(?:menciona|indica|encuentra)\b.*
+    | .{{0,20}}(?:未|没有|並未|并未)(?:提到|提及|说明|找到|给出|提供).{{0,20}} | 没有(?:相关)?信息.{{0,20}}
+    | 无法(?:确定|回答).{{0,20}}
+    )[.。!]?$""",
+    re.IGNORECASE | re.VERBOSE,
 )
+_TURN = re.compile(r"\b(?:but|however|although|though|mais|aber|jedoch|pero)\b|但|不过", re.IGNORECASE)
 
 
 def says_not_found(answer: str) -> bool:
     """Whether an answer says that the text does not tell, in the few words such answers have.
 
-    Only the first sentence counts: "The report does not mention a date, but …" is an answer.
+    "It was not given" may be the answer to a question, so a refusal has to speak of the text;
+    and "The report does not mention a date, but …" goes on to answer.
     """
-    stripped = answer.strip().strip("*_.\"'`")
-    if not stripped or stripped.casefold() in ("none", "n/a", "unknown", "nothing"):
+    stripped = " ".join(answer.split()).strip("*_\"'`“” ")
+    if not stripped or NO_INFORMATION.strip("[]").casefold() == stripped.strip("[].").casefold():
         return True
-    if NO_INFORMATION.strip("[]").casefold() in stripped.casefold()[:40]:
+    if NO_INFORMATION in stripped:
         return True
-    return len(stripped) < 200 and _NOTHING.search(stripped) is not None
+    short = len(stripped) < 240 and not _TURN.search(stripped)
+    return short and _NOTHING.match(stripped) is not None
 
 
 def support(question: str, answer: str, text: str) -> Support:

@@ -89,6 +89,10 @@ class Journal:
         if self.size() > SIZE_CAP:
             self.prune(SIZE_CAP // 2)
 
+    def __del__(self) -> None:
+        if hasattr(self, "_db"):
+            self._db.close()
+
     def close(self) -> None:
         """Close the file; the journal is not used afterwards."""
         self._db.close()

@@ -19,7 +19,7 @@ from memreader.calls import Caller, EventStream
 from memreader.citing import citation, cited, rests_on_nothing
 from memreader.coverage import Ledger
 from memreader.document import Arriving, Corpus, Span, content_hash
-from memreader.errors import BudgetExceeded, CallFailed
+from memreader.errors import BudgetExceeded, CallFailed, StrategyFault
 from memreader.evidence import Evidence
 from memreader.journal import MEMORY, Journal
 from memreader.llm.base import Model
@@ -28,7 +28,7 @@ from memreader.probing import probed
 from memreader.prompts import Fence, PromptFiles
 from memreader.run import Rendering, Run
 from memreader.shelf import Shelf
-from memreader.strategy import Strategy, options_of
+from memreader.strategy import Strategy, name_of, options_of
 
 Listener = Callable[[events.Event], None]
 
@@ -127,7 +127,7 @@ class Session:
         self.stream.emit(
             events.RunStarted(
                 run_id=caller.run_id,
-                strategy=_name(self.strategy),
+                strategy=name_of(self.strategy),
                 model=self.model.name,
                 question=self.question,
                 wire=self.model.wire,
@@ -168,6 +168,10 @@ class Session:
             tasks.cancel_scope.cancel()
         if error is not None:
             raise error
+        if caller.broken is not None:
+            raise StrategyFault(
+                f"The strategy went on although the endpoint failed: {caller.broken}"
+            ) from caller.broken
         return run, draft
 
     async def _answer(self, run: Run, draft: Draft) -> Answer:
@@ -176,9 +180,10 @@ class Session:
         caller, ledger = run.caller, run.caller.ledger
         read = ledger.spans_read()
         evidence = cited(draft, corpus, self.question, read) if draft.text else []
-        if draft.status == "complete" and not _stands(draft, evidence, self.question, corpus, read):
+        if draft.text and not _stands(draft, evidence, self.question, corpus, read):
             run.note("The answer rests on nothing that was read; it is withheld.")
-            draft, evidence = Draft("", status="not_found"), []
+            status_left: Status = "not_found" if draft.status == "complete" else draft.status
+            draft, evidence = Draft("", status=status_left), []
         spans = [e.span for e in evidence if e.span is not None]
         used = run.versions[-1].sources if run.versions else spans
         coverage = ledger.report(corpus, [*used, *spans], spans)
@@ -189,7 +194,7 @@ class Session:
         return Answer(
             text=draft.text,
             status=status,
-            strategy=_name(self.strategy),
+            strategy=name_of(self.strategy),
             model=self.model.name,
             citations=tuple(citation(e, corpus) for e in evidence),
             coverage=coverage,
@@ -212,8 +217,11 @@ class Session:
             run_id, self.continued = journal.start(
                 self._job(), what=self._what(), fresh=self.resumption.fresh
             )
-            budget = Budget(self.limits)
-            if self.continued and not self.resumption.new_budget:
+            carries = self.continued and not self.resumption.new_budget
+            budget = Budget(
+                self.limits, seconds_before=journal.seconds(run_id) if carries else 0.0
+            )
+            if carries:
                 spent = journal.spend(run_id)
                 budget.spent = Cost(spent.calls + spent.failed, spent.tokens, spent.usd or 0.0)
             self.control.attach(budget)
@@ -236,18 +244,18 @@ class Session:
     def _index_key(self) -> str:
         options = json.dumps(options_of(self.strategy), sort_keys=True, default=str)
         digest = PromptFiles.of(self.strategy).digest
-        return content_hash(f"{_name(self.strategy)}\n{options}\n{self.model.identity}\n{digest}")
+        return content_hash(f"{name_of(self.strategy)}\n{options}\n{self.model.identity}\n{digest}")
 
     def _what(self) -> str:
         sources = ", ".join(a.source for a in self.arriving)
-        return f"{_name(self.strategy)} · {self.model.name} · {sources} · {self.question}"
+        return f"{name_of(self.strategy)} · {self.model.name} · {sources} · {self.question}"
 
     def _manifest(self) -> dict[str, Any]:
         return {
             "memreader": own_version(),
             "documents": {a.source: a.id for a in self.arriving},
             "question": self.question,
-            "strategy": _name(self.strategy),
+            "strategy": name_of(self.strategy),
             "options": options_of(self.strategy),
             "model": self.model.identity,
             "window": self.model.window,
@@ -271,17 +279,9 @@ def _stands(
     draft: Draft, evidence: list[Evidence], question: str, corpus: Corpus, read: list[Span]
 ) -> bool:
     """Whether a finished draft has an answer that rests on something."""
-    if not draft.text.strip():
-        return False
     if any(e.span is not None for e in evidence):
         return True
     return not rests_on_nothing(draft, question, corpus, read)
-
-
-def _name(strategy: Strategy) -> str:
-    """The entry-point name: the module's package, or the class for a strategy without one."""
-    module = type(strategy).__module__.split(".")
-    return module[1] if module[0] == "memreader_strategies" else type(strategy).__name__
 
 
 def own_version() -> str:

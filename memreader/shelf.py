@@ -44,6 +44,10 @@ class Shelf:
         """Keys of all indexes, in order."""
         return [row[0] for row in self._db.execute("SELECT key FROM indexes ORDER BY key")]
 
+    def __del__(self) -> None:
+        if hasattr(self, "_db"):
+            self._db.close()
+
     def close(self) -> None:
         """Close the file."""
         self._db.close()

@@ -103,6 +103,16 @@ def _literal(value: Any) -> Any:
     return None if isinstance(value, str) and value.casefold() in ("none", "null") else value
 
 
+def name_of(strategy: Strategy) -> str:
+    """The entry-point name of an instance's class; the class's name where it is not installed."""
+    cls = type(strategy)
+    for name, entry in available().items():
+        module, _, attribute = entry.value.partition(":")
+        if attribute == cls.__qualname__ and f"{cls.__module__}.".startswith(f"{module}."):
+            return name
+    return cls.__name__
+
+
 def options_of(strategy: Strategy) -> dict[str, Any]:
     """The options of an instance as plain values."""
     return dataclasses.asdict(strategy)  # type: ignore[call-overload, no-any-return]

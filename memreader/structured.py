@@ -58,6 +58,8 @@ class Unparsed(Exception):
 
 def contract(shape: type[Shape], wire: Wire) -> str:
     """The words that tell the model what form its reply must have."""
+    if wire == "plain":
+        return "Answer with a short phrase."
     described = {
         label: shape.model_fields[name].description or "" for name, label in shape.labels().items()
     }

@@ -133,7 +133,7 @@ def _reply(request: Request, text: str) -> Reply:
     return Reply(text, Usage(counter.count(request.text), 0, counter.count(text)))
 
 
-_MARKER = re.compile(r"^<<<(?P<delimiter>[0-9a-f]{10}) [^\n]*>>>\n(?P<text>.*?)\n<<<end (?P=delimiter)>>>$",
+_MARKER = re.compile(r"^<<<(?P<delimiter>[b-v]{10}) [^\n]*>>>\n(?P<text>.*?)\n<<<end (?P=delimiter)>>>$",
                      re.DOTALL | re.MULTILINE)
 
 

@@ -1,3 +1,412 @@
-"""placeholder until the helper's version lands"""
-class Defect: ...
-class MisbehavingServer: ...
+"""A real model server on loopback, healthy or with one defect at a time, for tests.
+
+It speaks the chat-completions subset that memreader uses (plain and streamed), llama.cpp's
+`/props` and `/tokenize`, `/v1/models`, and Ollama's `/api/chat` and `/api/show`. What it answers
+is up to the test:
+
+    with MisbehavingServer(lambda body: "Paris", defect=Defect.RATE_LIMIT, first=2) as server:
+        model = f"openai-compatible:{server.url}#test"
+        ...
+        assert len(server.requests) == 3
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import select
+import socket
+import struct
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Literal
+
+Body = dict[str, Any]
+Answer = Callable[[Body], str]
+
+
+class Defect(Enum):
+    """What a misbehaving server does wrong."""
+
+    RATE_LIMIT = "answers 429 with Retry-After"
+    SERVER_ERROR = "answers 503"
+    RESET = "resets the connection"
+    HANG = "gives no answer until the client gives up"
+    CUT_STREAM = "breaks off in the middle of its answer"
+    MALFORMED = "answers 200 with something that is not JSON"
+    FENCED = "puts its answers into code fences, with chatter around them"
+    TRUNCATED = "stops half-way, with finish reason `length`"
+    EMPTY = "answers with an empty text"
+    WRONG_TYPE = "answers with a number, a list or nothing in place of the text"
+    WINDOW_EXCEEDED = "refuses every prompt as too long for its window"
+    SILENT_CUT = "drops the beginning of a prompt, and does not say so"
+    IGNORES_SCHEMA = "takes a JSON schema and does not keep to it"
+    IGNORES_STOP = "takes stop strings and writes on past them"
+    NO_USAGE = "does not report usage"
+    LEAKS_REASONING = "puts its reasoning into the answer"
+
+
+@dataclass
+class MisbehavingServer:
+    """A context manager that serves on a free loopback port until it is left.
+
+    Without `first`, `every` and `when` all requests for an answer misbehave.
+    """
+
+    answer: Answer
+    """The text for a request's JSON body. It sees what the server lets it see: no schema where
+    the schema is ignored, no beginning where the prompt is cut."""
+    defect: Defect | None = None
+    first: int | None = None
+    """Only this many requests misbehave, the first ones."""
+    every: int | None = None
+    """Each n-th request misbehaves."""
+    when: Callable[[Body], bool] | None = None
+    """Requests for which this is true misbehave."""
+    window: int = 8192
+    """Tokens of prompt and reply; longer prompts are refused as llama.cpp refuses them."""
+    slots: int = 4
+    speaks: Literal["llama.cpp", "openai", "ollama"] = "llama.cpp"
+    """What it tells about itself: OpenAI's kind tells nothing."""
+    retry_after: float = 1.0
+    """Seconds, as said in `Retry-After`."""
+    cut_at: int = 200
+    """Tokens of a prompt that are left with SILENT_CUT."""
+    requests: list[Body] = field(default_factory=list)
+    """Bodies of all requests for an answer, in the order of arrival."""
+    paths: list[str] = field(default_factory=list)
+    """Paths of all requests whatsoever."""
+    in_flight: int = 0
+    peak: int = 0
+    """Most requests for an answer that were open at once."""
+
+    def __post_init__(self) -> None:
+        self._lock = threading.Lock()
+        self._closing = threading.Event()
+        self._last: list[str] = []
+
+    def __enter__(self) -> MisbehavingServer:
+        handler = type("Handler", (_Handler,), {"owner": self})
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.02,), daemon=True
+        )
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._closing.set()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    @property
+    def root(self) -> str:
+        """Base URL without a path: what Ollama's clients use."""
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    @property
+    def url(self) -> str:
+        """Base URL of chat completions."""
+        return f"{self.root}/v1"
+
+    # --- one request -----------------------------------------------------------------------
+
+    def begin(self, body: Body) -> Defect | None:
+        """Record a request for an answer; the defect it meets."""
+        with self._lock:
+            self.requests.append(body)
+            number = len(self.requests)
+            self.in_flight += 1
+            self.peak = max(self.peak, self.in_flight)
+        if self.first is not None:
+            met = number <= self.first
+        elif self.every is not None:
+            met = number % self.every == 0
+        else:
+            met = self.when is None or self.when(body)
+        return self.defect if met else None
+
+    def end(self) -> None:
+        """The request is done, well or not."""
+        with self._lock:
+            self.in_flight -= 1
+
+    def turn(self, body: Body, defect: Defect | None) -> _Turn:
+        """The answer to a request, as far as the defect lets it be one."""
+        seen = _seen(body, defect, self.cut_at)
+        prompt = _words(seen)
+        with self._lock:
+            cached = _shared(self._last, prompt)
+            self._last = prompt
+        text = self.answer(seen)
+        if "response_format" in seen or "format" in seen:
+            text = _conforming(text, seen)
+        text, finish = _spoilt(text, "stop", defect)
+        text, finish = _bounded(text, finish, seen)
+        return _Turn(text, finish, tokens("\n".join(prompt)) + 4, cached, len(self.requests))
+
+    def wait_for_client(self, connection: socket.socket) -> None:
+        """Hang until the client has closed, or the server does."""
+        while not self._closing.wait(0.01):
+            readable, _, _ = select.select([connection], [], [], 0)
+            if readable and not connection.recv(1, socket.MSG_PEEK):
+                return
+
+
+def tokens(text: str) -> int:
+    """The server's own count: words, long ones for each six characters begun."""
+    return sum(-(-len(word) // 6) for word in text.split())
+
+
+@dataclass(frozen=True)
+class _Turn:
+    text: str
+    finish: str
+    prompt: int
+    cached: int
+    number: int
+
+
+def _words(body: Body) -> list[str]:
+    return [word for message in body.get("messages", ()) for word in message["content"].split()]
+
+
+def _shared(before: list[str], now: list[str]) -> int:
+    """Tokens of the common beginning of two prompts, the last word left to be read."""
+    shared = 0
+    for old, new in zip(before, now[:-1], strict=False):
+        if old != new:
+            break
+        shared += tokens(new)
+    return shared
+
+
+def _seen(body: Body, defect: Defect | None, cut_at: int) -> Body:
+    """The request as the model behind the server gets it."""
+    seen = dict(body)
+    if defect is Defect.IGNORES_SCHEMA:
+        seen.pop("response_format", None)
+        seen.pop("format", None)
+    if defect is Defect.IGNORES_STOP:
+        seen.pop("stop", None)
+        seen["options"] = {k: v for k, v in body.get("options", {}).items() if k != "stop"}
+    if defect is Defect.SILENT_CUT:
+        *_, last = body["messages"]
+        kept = last["content"].split(" ")
+        while tokens(" ".join(kept)) > cut_at:
+            kept = kept[max(1, len(kept) // 20) :]
+        seen["messages"] = [{**last, "content": " ".join(kept)}]
+    return seen
+
+
+def _conforming(text: str, body: Body) -> str:
+    """The text if it is a JSON object, else an object of the schema with the text in each field."""
+    try:
+        if isinstance(json.loads(text), dict):
+            return text
+    except ValueError:
+        pass
+    schema = body.get("format") or body["response_format"].get("json_schema", {}).get("schema", {})
+    fields: Mapping[str, Any] = schema.get("properties", {})
+    plain = {"integer": 0, "number": 0, "boolean": False, "array": []}
+    return json.dumps({name: plain.get(kind.get("type"), text) for name, kind in fields.items()})
+
+
+def _spoilt(text: str, finish: str, defect: Defect | None) -> tuple[str, str]:
+    match defect:
+        case Defect.FENCED:
+            return f"Sure! Here is the answer:\n```json\n{text}\n```\nLet me know.", finish
+        case Defect.TRUNCATED:
+            return text[: len(text) // 2], "length"
+        case Defect.EMPTY:
+            return "", finish
+        case Defect.LEAKS_REASONING:
+            return f"<think>\nThe passage has it, I think.\n</think>\n{text}", finish
+        case _:
+            return text, finish
+
+
+def _bounded(text: str, finish: str, body: Body) -> tuple[str, str]:
+    """Cut at stop strings and at the most tokens."""
+    options = body.get("options", {})
+    for stop in body.get("stop") or options.get("stop") or ():
+        text = text.partition(stop)[0]
+    most = body.get("max_tokens") or body.get("max_completion_tokens") or options.get("num_predict")
+    words = text.split(" ")
+    if most and tokens(text) > most:
+        while words and tokens(" ".join(words)) > most:
+            words.pop()
+        return " ".join(words), "length"
+    return text, finish
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """Speaks HTTP for its owner."""
+
+    owner: MisbehavingServer
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+    def do_GET(self) -> None:
+        """Facts about the server and its model."""
+        at = self.owner
+        at.paths.append(self.path)
+        model = {"id": "test", "object": "model"}
+        if self.path == "/props" and at.speaks == "llama.cpp":
+            settings = {"n_ctx": at.window}
+            self._json({"default_generation_settings": settings, "total_slots": at.slots})
+        elif self.path == "/v1/models":
+            self._json({"object": "list", "data": [model]})
+        else:
+            self._error(404, "not found")
+
+    def do_POST(self) -> None:
+        """Answers, token counts, and what Ollama shows of a model."""
+        at = self.owner
+        at.paths.append(self.path)
+        body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"{}")
+        if self.path in ("/v1/chat/completions", "/api/chat"):
+            defect = at.begin(body)
+            try:
+                self._chat(body, defect)
+            except (BrokenPipeError, ConnectionResetError):
+                self.close_connection = True
+            finally:
+                at.end()
+        elif self.path == "/tokenize" and at.speaks == "llama.cpp":
+            self._json({"tokens": list(range(tokens(body["content"])))})
+        elif self.path == "/api/show" and at.speaks == "ollama":
+            self._json({"model_info": {"test.context_length": at.window}})
+        else:
+            self._error(404, "not found")
+
+    def _chat(self, body: Body, defect: Defect | None) -> None:
+        at = self.owner
+        size = tokens(" ".join(_words(body)))
+        if defect is Defect.RATE_LIMIT:
+            self._error(429, "slow down", retry_after=at.retry_after)
+        elif defect is Defect.SERVER_ERROR:
+            self._error(503, "overloaded")
+        elif defect is Defect.RESET:
+            linger = struct.pack("ii", 1, 0)
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            self.close_connection = True
+            self.connection.close()
+        elif defect is Defect.HANG:
+            at.wait_for_client(self.connection)
+            self.close_connection = True
+        elif defect is Defect.WINDOW_EXCEEDED or size > at.window:
+            self._too_long(size, min(at.window, max(1, size - 1)))
+        elif defect is Defect.MALFORMED:
+            self._send(200, b"<html>Bad gateway, try again</html>")
+        else:
+            self._answer(body, defect)
+
+    def _answer(self, body: Body, defect: Defect | None) -> None:
+        turn = self.owner.turn(body, defect)
+        if self.path == "/api/chat":
+            reply = _of_ollama(turn, defect)
+        elif body.get("stream"):
+            self._stream(_events(turn, defect), cut=defect is Defect.CUT_STREAM)
+            return
+        else:
+            reply = _of_openai(turn, defect, body)
+        data = json.dumps(reply).encode()
+        self._send(200, data, cut=defect is Defect.CUT_STREAM)
+
+    def _too_long(self, size: int, window: int) -> None:
+        message = f"request ({size} tokens) exceeds the available context size ({window} tokens)"
+        error = {"code": 400, "message": message, "type": "exceed_context_size_error",
+                 "n_prompt_tokens": size, "n_ctx": window}  # fmt: skip
+        self._send(400, json.dumps({"error": error}).encode())
+
+    def _error(self, status: int, message: str, *, retry_after: float | None = None) -> None:
+        body = {"error": {"message": message, "type": "error", "code": status}}
+        seconds = {} if retry_after is None else {"Retry-After": str(math.ceil(retry_after))}
+        self._send(status, json.dumps(body).encode(), headers=seconds)
+
+    def _json(self, value: Any) -> None:
+        self._send(200, json.dumps(value).encode())
+
+    def _send(
+        self,
+        status: int,
+        data: bytes,
+        *,
+        cut: bool = False,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(data[: len(data) // 2] if cut else data)
+        self.close_connection = self.close_connection or cut
+
+    def _stream(self, events: list[str], *, cut: bool) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        for event in events[: max(1, len(events) // 2)] if cut else events:
+            self.wfile.write(f"data: {event}\n\n".encode())
+        self.close_connection = True
+
+
+def _content(turn: _Turn, defect: Defect | None) -> Any:
+    """The text, or what WRONG_TYPE puts in its place."""
+    if defect is not Defect.WRONG_TYPE:
+        return turn.text
+    return (42, [1, 2], None)[turn.number % 3]
+
+
+def _usage(turn: _Turn) -> Body:
+    return {
+        "prompt_tokens": turn.prompt,
+        "completion_tokens": tokens(turn.text),
+        "prompt_tokens_details": {"cached_tokens": turn.cached},
+    }
+
+
+def _of_openai(turn: _Turn, defect: Defect | None, body: Body) -> Body:
+    if defect is Defect.WRONG_TYPE and turn.number % 4 == 0:
+        return {"object": "chat.completion"}
+    message = {"role": "assistant", "content": _content(turn, defect)}
+    choice: Body = {"index": 0, "message": message, "finish_reason": turn.finish}
+    if body.get("logprobs"):
+        words = [{"token": word, "logprob": -0.1} for word in turn.text.split()]
+        choice["logprobs"] = {"content": words}
+    reply: Body = {"object": "chat.completion", "choices": [choice]}
+    if defect is not Defect.NO_USAGE:
+        reply["usage"] = _usage(turn)
+    return reply
+
+
+def _events(turn: _Turn, defect: Defect | None) -> list[str]:
+    pieces: list[Any] = [word + " " for word in turn.text.split(" ")] or [""]
+    pieces[-1] = pieces[-1][:-1]
+    if defect is Defect.WRONG_TYPE:
+        pieces = [_content(turn, defect)]
+    events: list[Body] = [{"choices": [{"delta": {"content": piece}}]} for piece in pieces]
+    events.append({"choices": [{"delta": {}, "finish_reason": turn.finish}]})
+    if defect is not Defect.NO_USAGE:
+        events.append({"choices": [], "usage": _usage(turn)})
+    return [*map(json.dumps, events), "[DONE]"]
+
+
+def _of_ollama(turn: _Turn, defect: Defect | None) -> Body:
+    message = {"role": "assistant", "content": _content(turn, defect)}
+    reply: Body = {"message": message, "done": True, "done_reason": turn.finish}
+    if defect is not Defect.NO_USAGE:
+        reply.update(prompt_eval_count=turn.prompt, eval_count=tokens(turn.text))
+    return reply

@@ -119,7 +119,7 @@ class Tiktoken:
 
 
 def _folders() -> Iterator[Path]:
-    """Where a tokenizer file may lie: a named folder, or inside packages, found but not imported."""
+    """Where a tokenizer file may lie: a named folder, or packages, found but not imported."""
     for variable in ("MEMREADER_TIKTOKEN_DIR", "TIKTOKEN_CACHE_DIR"):
         if value := os.environ.get(variable):
             yield Path(value)

@@ -48,11 +48,18 @@ def translating(where: str, secret: str | None = None) -> Iterator[None]:
     """Turn every exception of httpx2 into one of ours; `secret` never shows in a message."""
     try:
         yield
-    except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.CookieConflict, httpx2.StreamError) as error:
+    except (
+        httpx2.HTTPError,
+        httpx2.InvalidURL,
+        httpx2.CookieConflict,
+        httpx2.StreamError,
+    ) as error:
         raise _ours(error, where, secret) from None
 
 
-def _ours(error: Exception, where: str, secret: str | None) -> MemreaderError:
+def _ours(  # noqa: PLR0911 - one return for each kind of failure reads best
+    error: Exception, where: str, secret: str | None
+) -> MemreaderError:
     why = f"{type(error).__name__}: {error}".rstrip(": ")
     why = why.replace(secret, "(the key)") if secret else why
     match error:
@@ -124,7 +131,7 @@ class Http:
         """The lines of a streamed answer, as they come."""
         with self._translating():
             async with self._client().stream("POST", self._at(path), json=body) as response:
-                if response.status_code != 200:
+                if not response.is_success:
                     await response.aread()
                     raise self._fault(response)
                 yield response.aiter_lines()
@@ -171,7 +178,7 @@ class Http:
         return translating(self.endpoint.shown, self.endpoint.key)
 
     def _json(self, response: httpx2.Response) -> Any:
-        if response.status_code != 200:
+        if not response.is_success:
             raise self._fault(response)
         try:
             return json.loads(response.content)

@@ -255,7 +255,7 @@ class Dispatcher:
             reraise=True,
         )
         try:
-            reply = await retrying(self._attempt, call)
+            reply: Reply = await retrying(self._attempt, call)
         except (TransientError, Unreachable) as error:
             raise self._final(error) from error
         self._succeeded, self._failed = True, 0

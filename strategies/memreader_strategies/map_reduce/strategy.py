@@ -1,6 +1,6 @@
 """LLM×MapReduce (Zhou et al., 2024, https://arxiv.org/abs/2410.09342; ACL 2025).
 
-1. `_budgets`   text for a chunk = chunk_size - prompt - question - reply.
+1. `_Stages.of` text for a chunk = chunk_size - prompt - question - reply.
 2. `_map`       each chunk, in parallel: a record {information, rationale, answer, confidence}.
 3. drop         a record that says [NO INFORMATION] leaves the race; what it extracted stays as
                 a low-priority tail.
@@ -123,8 +123,9 @@ class _Stages:
         group = total - max(overheads[1:]) - reply
         if min(text, group) < 64:
             raise ConfigurationError(
-                f"Prompt and question take {max(overheads):,} of the {total:,} tokens of a call: "
-                f"too little is left to read with. Ask shorter, or raise chunk_size or the window."
+                f"Prompt and question take {max(overheads):,} and the reply {reply:,} of the "
+                f"{total:,} tokens of a call: too little is left to read with. Ask a shorter "
+                f"question, or raise chunk_size or the window."
             )
         return cls(
             preset, values, reply, chunk_budget(text, model), group,
@@ -248,18 +249,17 @@ class _Reading:
         if not isinstance(reply, QaRecord):
             return Record(answer, answer, 0.0, chunks, evidence) if answer.strip() else None
         informative = not says_not_found(answer)
-        if informative and not self._rests_on_something(answer, evidence):
+        if informative and not self._rests_on_something(evidence):
             self.run.note(f"Dropped an answer of chunk {chunks[0] + 1} that rests on nothing there.")
-            informative = False
-            if not evidence or evidence[0].span is None:
-                return None
-        if not informative and not (self.options.keep_partial and has_content(reply.information)):
+            return None
+        partial = self.options.keep_partial and has_content(reply.information)
+        if not informative and not (partial and self._rests_on_something(evidence)):
             return None
         return Record(
             _shown(reply), answer, reply.confidence, chunks, evidence, informative=informative
         )
 
-    def _rests_on_something(self, answer: str, evidence: tuple[Evidence, ...]) -> bool:
+    def _rests_on_something(self, evidence: tuple[Evidence, ...]) -> bool:
         """Whether any quote was found; a reply that quoted nothing is believed.
 
         Only a reply all of whose quotes are inventions is refused: support alone may not refuse

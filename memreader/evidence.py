@@ -9,6 +9,7 @@ decides by it alone.
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -75,8 +76,10 @@ _STOP = frozenset(
     aus bei das dem den der des die ein eine einem einen einer für hat ist mit nach nicht sich sie
     sind und von vor war was welche welcher welches wer wie wird wo zu zum zur
     con como cual cuando cuál de del donde el ella en es esta este fue la las lo los para por que
-    quién qué se su sus una y 的 了 是 在 和 与 或 什么 哪 哪个 哪些 谁 如何 怎么 多少 吗 呢""".split()
+    quién qué se su sus una y""".split()
 )
+# Pairs of characters across a particle say nothing of the matter.
+_CJK_PARTICLE = re.compile(r"什么|哪[个些里]?|如何|怎[么样]|多少|[的了是在和与或吗呢谁请这那]|[はがをにでとのもへや]|か$")
 
 
 def stem(word: str) -> str:
@@ -102,11 +105,8 @@ def words(text: str) -> list[str]:
 
 def content_words(text: str) -> list[str]:
     """`words` without function words, each once, in order."""
-    plain = " ".join(
-        t
-        for t in _TOKEN.findall(unicodedata.normalize("NFKC", text).casefold())
-        if t not in _STOP
-    )
+    folded = _CJK_PARTICLE.sub(" ", unicodedata.normalize("NFKC", text).casefold())
+    plain = " ".join(t for t in _TOKEN.findall(folded) if t not in _STOP)
     return list(dict.fromkeys(words(plain)))
 
 
@@ -273,33 +273,52 @@ def support(question: str, answer: str, text: str) -> Support:
     """How well one or two neighbouring sentences of a text bear out an answer, 0 to 1.
 
     Share of the question's content words that stand there, weighed by the share of the answer's
-    new content words that do (STACK.md, section 3a). An answer without words of its own (yes, a
-    repeated question) is measured by the question's words alone, at half weight.
+    new content words that do (STACK.md, section 3a). Words that many sentences of the text hold
+    weigh less. An answer without words of its own (yes, a repeated question) is measured by the
+    question's words alone, at half weight.
     """
     if says_not_found(answer):
         return Support(0.0)
     asked = content_words(question)
     told = [w for w in content_words(answer) if w not in asked]
+    return _best(asked, told, text, alone=0.5)
+
+
+def relevance(question: str, text: str) -> Support:
+    """The sentence of a text that shares most with the question: search, not reading."""
+    return _best(content_words(question), [], text, alone=1.0)
+
+
+def _best(asked: list[str], told: list[str], text: str, *, alone: float) -> Support:
+    """The best sentence or pair of neighbours; `alone` is the weight of the question by itself."""
     spans = list(sentences(text))
     bags = [frozenset(words(text[s:e])) for s, e in spans]
+    weights = {w: _rarity(w, bags) for w in asked}
     best = Support(0.0)
     for i, (start, end) in enumerate(spans):
-        score = _score(asked, told, bags[i])
+        score = _score(weights, told, bags[i], alone)
         if score > best.score:
             best = Support(score, start, end)
         if i + 1 < len(spans):
-            pair = 0.9 * _score(asked, told, bags[i] | bags[i + 1])
+            pair = 0.9 * _score(weights, told, bags[i] | bags[i + 1], alone)
             if pair > best.score:
                 best = Support(pair, start, spans[i + 1][1])
     return best
 
 
-def _score(asked: list[str], told: list[str], bag: frozenset[str]) -> float:
+def _rarity(word: str, bags: list[frozenset[str]]) -> float:
+    return math.log(2 + len(bags) / (1 + sum(word in bag for bag in bags)))
+
+
+def _score(
+    weights: dict[str, float], told: list[str], bag: frozenset[str], alone: float
+) -> float:
     hits = sum(w in bag for w in told)
     if told and not hits:
         return 0.0
-    share = sum(w in bag for w in asked) / len(asked) if asked else 1.0
-    return share * (0.5 + 0.5 * hits / len(told)) if told else 0.5 * share
+    total = sum(weights.values())
+    share = sum(v for w, v in weights.items() if w in bag) / total if total else 1.0
+    return share * (0.5 + 0.5 * hits / len(told)) if told else alone * share
 
 
 def locate(question: str, answer: str, text: str, span: Span) -> Evidence | None:

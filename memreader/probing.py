@@ -1,18 +1,70 @@
-"""The probe's result is kept by endpoint and model, and used."""
+"""Using the probe: asked once for each endpoint and model, kept, and applied to the model."""
 
 from __future__ import annotations
 
+import json
+import os
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from memreader.calls import Caller
-from memreader.llm.base import Model
+from memreader.errors import ConfigurationError
+from memreader.llm.base import Model, Reply, Request
+
+if TYPE_CHECKING:
+    from memreader.calls import Caller
 
 
 async def probed(caller: Caller, kept: Path | None) -> Model:
-    """The model with what a probe found of it; probed now if it never was."""
-    return caller.model
+    """The model with what a probe found of it; probed now, on this run's budget, if it never was.
+
+    Raises BudgetExceeded where the budget does not hold the probe's calls.
+    """
+    model = remembered(caller.model, kept)
+    if model.probed:
+        return model
+    from memreader.llm.probe import probe
+
+    async def complete(request: Request) -> Reply:
+        return await caller.call(request, step="probe")
+
+    found = await probe(model, complete=complete)
+    if not found.failures:
+        remember(model, found.to_json(), kept)
+    return replace(found.applied(model), probed=True)
 
 
 def remembered(model: Model, kept: Path | None) -> Model:
     """The model with what an earlier probe found; as it is where there was none."""
-    return model
+    if model.probed:
+        return model
+    from memreader.llm.findings import Probe
+
+    data = _all(kept).get(model.identity)
+    if data is None:
+        return model
+    try:
+        found = Probe.from_json(data)
+    except (ConfigurationError, TypeError):
+        return model
+    return replace(found.applied(model), probed=True) if found.window == model.window else model
+
+
+def remember(model: Model, found: dict[str, object], kept: Path | None) -> None:
+    """Keep a probe's result. Another process's result that lands at the same time may be lost."""
+    if kept is None:
+        return
+    kept.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    scratch = kept.with_suffix(f".{os.getpid()}.tmp")
+    scratch.write_text(json.dumps({**_all(kept), model.identity: found}, indent=1), "utf-8")
+    scratch.replace(kept)
+
+
+def _all(kept: Path | None) -> dict[str, dict[str, object]]:
+    if kept is None or not kept.is_file():
+        return {}
+    try:
+        data = json.loads(kept.read_text("utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        return {}  # a probe is cheap to repeat
+    return data if isinstance(data, dict) else {}

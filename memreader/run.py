@@ -21,7 +21,17 @@ from memreader.calls import Caller
 from memreader.chunking import Chunk, chunk_arriving, chunk_document
 from memreader.document import Arriving, Corpus, Span, content_hash
 from memreader.errors import BudgetExceeded, ModelTooSmall, PromptTooLong, ReplyUnusable
-from memreader.evidence import NO_INFORMATION, SUPPORTED, Evidence, Support, align, locate, support
+from memreader.evidence import (
+    NO_INFORMATION,
+    SUPPORTED,
+    Evidence,
+    Support,
+    align,
+    locate,
+    relevance,
+    says_not_found,
+    support,
+)
 from memreader.llm.base import Message, Model, Reply, Request
 from memreader.prompts import Fence, PromptFiles, Untrusted, Value, engine_prompt, render
 from memreader.shelf import Shelf
@@ -263,13 +273,13 @@ class Run:
         """Fill a shape from free text: code decides what a small model cannot (DESIGN.md, 3)."""
         found, quote = self.best_support(text, sources)
         refused = form.must_be_supported and found < SUPPORTED
+        if refused:  # what the question itself points at is kept as partial evidence
+            found, quote = 0.0, self._most_relevant(sources)
         fields: dict[str, Any] = {form.answer: NO_INFORMATION if refused else text}
         if form.evidence is not None:
             fields[form.evidence] = quote
         if form.confidence is not None:
             fields[form.confidence] = round(5 * found, 2)
-        if form.rationale is not None:
-            fields[form.rationale] = f"Support by code: {found:.2f}."
         return shape.model_validate(fields)
 
     # --- evidence --------------------------------------------------------------------------
@@ -291,7 +301,7 @@ class Run:
         """
         if self.model.wire == "plain":
             best = locate(self.question, answer, chunk.text, chunk.span)
-            return () if best is None else (best,)
+            return (best,) if best else self._pointed_at(quoted, chunk)
         found, missing = [], []
         for quote in quote_lines(quoted):
             match = align(quote, chunk.text)
@@ -307,6 +317,32 @@ class Run:
         if not found and (best := locate(self.question, answer, chunk.text, chunk.span)):
             found.append(best)
         return tuple(found) or tuple(missing[:1])
+
+    def _most_relevant(self, sources: Sequence[Source]) -> str:
+        best, quote = Support(0.0), ""
+        for source in sources:
+            text = source.text if isinstance(source, Chunk) else source.quote
+            found = relevance(self.question, text)
+            if found.score > best.score:
+                best, quote = found, text[found.start : found.end]
+        return quote
+
+    def _pointed_at(self, quote: str, chunk: Chunk) -> tuple[Evidence, ...]:
+        """Partial evidence of a plain model: a sentence that code chose by the question alone."""
+        at = chunk.text.find(quote) if quote else -1
+        if at < 0:
+            return ()
+        start = chunk.span.start + at
+        span = Span(chunk.span.document, start, start + len(quote))
+        return (Evidence(quote, span, "located", relevance(self.question, quote).score / 2),)
+
+    def shown(self, reply: Shape) -> str:
+        """A typed reply as later prompts show it: its sections, or a plain model's evidence."""
+        form = reply.plain
+        if self.model.wire == "plain" and form is not None:
+            return str(getattr(reply, form.evidence or form.answer))
+        labels = type(reply).labels().items()
+        return "\n".join(f"{label}: {getattr(reply, name)}".strip() for name, label in labels)
 
     # --- many at once ----------------------------------------------------------------------
 
@@ -377,4 +413,4 @@ def _chunks(sources: Sequence[Source]) -> list[Chunk]:
 def quote_lines(text: str) -> list[str]:
     """The quotes in a field: one a line, without bullets and quotation marks."""
     lines = (line.strip().lstrip("-*•>").strip() for line in text.splitlines())
-    return [line for line in lines if len(line) > 2]
+    return [line for line in lines if len(line) > 2 and not says_not_found(line)]

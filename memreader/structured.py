@@ -28,8 +28,6 @@ class PlainForm:
     """The field that takes the best supporting sentence."""
     confidence: str | None = None
     """The field that takes the support, scaled to 0..5."""
-    rationale: str | None = None
-    """The field that says that code decided."""
     must_be_supported: bool = True
     """Whether an unsupported answer becomes the no-information marker."""
     max_tokens: int = 64

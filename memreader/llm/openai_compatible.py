@@ -156,9 +156,14 @@ class _Parts:
         if not isinstance(event, dict) or "error" in event:
             raise ServerFault(f"{where} broke off: {data[:200]}", may_be_billed=True)
         self.usage = usage_of(event) or self.usage
-        for choice in event.get("choices") or ():
+        choices = event.get("choices") or []
+        for choice in choices if isinstance(choices, list) else []:
             delta = choice.get("delta") or {}
-            self.text.append(delta.get("content") or "")
+            if not isinstance(content := delta.get("content") or "", str):
+                raise ServerFault(
+                    f"{where} sent content that is no text: {_start(content)}.", may_be_billed=True
+                )
+            self.text.append(content)
             self.reasoning.append(_reasoning(delta))
             self.logprobs.extend(_logprobs(choice.get("logprobs")) or ())
             self.finish = choice.get("finish_reason") or self.finish
@@ -225,10 +230,10 @@ def usage_of(data: Mapping[str, Any]) -> Usage | None:
     return Usage(prompt, min(cached, prompt), whole(usage.get("completion_tokens")))
 
 
-async def models_of(http: Http) -> list[dict[str, Any]]:
+async def models_of(http: Http, *, timeout: float = 5.0) -> list[dict[str, Any]]:
     """The models an endpoint lists; empty where it lists none. Raises Unreachable, Refused."""
     try:
-        data = await http.get("/models")
+        data = await http.get("/models", timeout=timeout)
     except (Unreachable, Refused):
         raise
     except MemreaderError:

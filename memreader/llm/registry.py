@@ -20,6 +20,7 @@ from memreader.errors import ConfigurationError
 from memreader.llm.base import Model
 from memreader.llm.dispatch import Dispatcher
 from memreader.llm.local import LocalSettings, available, open_local
+from memreader.llm.weights import SMALL
 
 PROVIDERS = ("openai", "anthropic", "ollama", "openai-compatible", "local")
 
@@ -152,3 +153,40 @@ async def _local(rest: str, settings: ModelSettings) -> AsyncIterator[Model]:
     opening = open_local(path, how, models=settings.models, timeout=settings.timeout)
     async with opening as model:
         yield model
+
+
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """A model or provider that this machine is set up for."""
+
+    spec: str
+    """What to give as the model; `MODEL` stands where one has to be chosen."""
+    why: str
+    """What it was found by: an environment variable, a package, a running server."""
+    reachable: bool | None = None
+    """None where only a paid or remote call could tell."""
+    models: tuple[str, ...] = ()
+    """Names that a local server offers."""
+
+
+async def models_configured(
+    environment: Mapping[str, str] | None = None, *, models: Path | None = None
+) -> list[Configured]:
+    """What can be used here and why. Asks servers on this machine only, each for half a second."""
+    from memreader.llm.discovery import hosted, local_servers
+
+    env = os.environ if environment is None else environment
+    found = [Configured(spec, why) for spec, why in hosted(env)]
+    found += [
+        Configured(spec, why, reachable, names)
+        for spec, why, reachable, names in await local_servers(env)
+    ]
+    if available(models):
+        found.append(Configured("local", "the embedded model is installed", True))
+    if models is not None and models.is_dir():
+        found += [
+            Configured(f"local:{path}", "pulled weights", True)
+            for path in sorted(models.glob("*.gguf"))
+            if path.name != SMALL.file
+        ]
+    return found

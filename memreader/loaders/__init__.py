@@ -1,21 +1,5 @@
-"""tmp"""
-from pathlib import Path
-from dataclasses import dataclass
-from memreader.document import *
-@dataclass
-class Opened:
-    documents: list
-    skipped: list
-def open_documents(sources, **k):
-    out=[]
-    for s in sources:
-        raw=Path(s).read_bytes()
-        if raw[:4]==b'%PDF':
-            import pypdfium2
-            pdf=pypdfium2.PdfDocument(raw)
-            def pieces(pdf=pdf):
-                for i in range(len(pdf)):
-                    yield Piece(pdf[i].get_textpage().get_text_range().replace('\r\n','\n').replace('\x02','')+'\n', pdf.get_page_label(i) or str(i+1))
-            out.append(Arriving(content_hash(raw),str(s),pieces()))
-        else: out.append(Arriving.of(Document(raw.decode(),str(s))))
-    return Opened(out,[])
+"""Loaders turn files into documents: PDF, text, Markdown, HTML, EPUB, and DOCX as an extra."""
+
+from memreader.loaders.opening import Opened, Skipped, from_text, load, open_document, open_documents
+
+__all__ = ["Opened", "Skipped", "from_text", "load", "open_document", "open_documents"]

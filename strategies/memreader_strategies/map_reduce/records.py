@@ -21,7 +21,7 @@ class QaRecord(Shape):
     """The structured information protocol: four fields (paper, section 3.2)."""
 
     plain: ClassVar[PlainForm | None] = PlainForm(
-        "answer", evidence="information", confidence="confidence", rationale="rationale"
+        "answer", evidence="information", confidence="confidence"
     )
     information: str = Field("", title="Extracted Information", description=_INFORMATION)
     rationale: str = Field("", title="Rationale", description="how these lead to the answer")
@@ -57,7 +57,7 @@ class Summary(Shape):
 class Explained(Shape):
     """The last reply: rationale and answer."""
 
-    plain: ClassVar[PlainForm | None] = PlainForm("answer", rationale="rationale")
+    plain: ClassVar[PlainForm | None] = PlainForm("answer")
     rationale: str = Field("", title="Rationale", description="how the parts lead to the answer")
     answer: str = Field(
         title="Answer", description="the final answer, short; or [NO INFORMATION]"

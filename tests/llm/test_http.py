@@ -94,9 +94,7 @@ STATUSES: list[tuple[int, str, type[MemreaderError]]] = [
 
 
 @pytest.mark.parametrize(("status", "message", "kind"), STATUSES)
-def test_each_status_means_one_error(
-    status: int, message: str, kind: type[MemreaderError]
-) -> None:
+def test_each_status_means_one_error(status: int, message: str, kind: type[MemreaderError]) -> None:
     """The message quotes the server, and the type says whether to try again."""
     error = fault(status, {}, f'{{"error": {{"message": "{message}"}}}}', where="http://x/v1")
     assert type(error) is kind
@@ -170,7 +168,7 @@ def test_any_answer_gives_an_error_of_ours(status: int, body: bytes) -> None:
     ],
 )
 def test_what_is_private(url: str, private: bool) -> None:
-    """This machine and private networks: no proxy, no price."""
+    """Addresses of one machine and of private networks: no proxy, no price."""
     assert is_private(url) is private
 
 

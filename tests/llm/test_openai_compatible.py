@@ -179,7 +179,9 @@ async def test_an_answer_over_a_real_connection(stream: bool, request_for: Any) 
     """Text, finish reason, usage and log-probabilities, streamed or not."""
     with MisbehavingServer(lambda _: "Paris is the capital STOP of France") as server:
         client = OpenAICompatible(Http(Endpoint(server.url)), "test", stream=stream)
-        reply = await client.complete(request_for("which city", stop=("STOP",), logprobs=not stream))
+        reply = await client.complete(
+            request_for("which city", stop=("STOP",), logprobs=not stream)
+        )
         await client.aclose()
     assert reply.text == "Paris is the capital "
     assert reply.finish_reason == "stop"

@@ -205,7 +205,9 @@ class _Reading:
             records, self.tails = self._within(self.tails), []
         if not records:
             return NOT_FOUND
-        shown = records + self._within(self.tails, beside=records)
+        shown = self.run.narrowed(
+            records + self._within(self.tails, beside=records), lambda r: r.rank
+        )
         self._remember(shown)
         return await self._reduce(records, shown)
 

@@ -1,10 +1,8 @@
-"""The dispatcher: limits, pace, retries, shared flights, several loops."""
+"""The dispatcher: what is tried again, after what waits, and what is not."""
 
 from __future__ import annotations
 
 import asyncio
-import threading
-import time as real_time
 from collections.abc import Callable
 from typing import Any
 
@@ -23,7 +21,6 @@ from memreader.errors import (
 from memreader.llm.base import Reply, Request
 from memreader.llm.dispatch import Dispatcher
 from memreader.llm.faults import TimedOut
-from memreader.llm.gate import Pace
 
 pytestmark = pytest.mark.anyio
 OK = Reply("yes")
@@ -62,79 +59,6 @@ class Crowd:
         return OK
 
 
-async def test_never_more_in_flight_than_allowed(send: Any) -> None:
-    """200 tasks at once through 7 slots: 7 are in flight at most, and all are answered."""
-    dispatcher, crowd = Dispatcher(concurrency=7), Crowd()
-    await asyncio.gather(*(send(dispatcher, crowd, f"k{i}") for i in range(200)))
-    assert (crowd.calls, crowd.peak, dispatcher.peak, dispatcher.in_flight) == (200, 7, 7, 0)
-
-
-async def test_identical_calls_share_one_flight(send: Any, fakes: Any) -> None:
-    """Of ten equal calls one is made; the followers book nothing."""
-    _, heard_type = fakes
-    dispatcher, crowd = Dispatcher(concurrency=4), Crowd()
-    heard = [heard_type() for _ in range(10)]
-    replies = await asyncio.gather(*(send(dispatcher, crowd, "same", h) for h in heard))
-    assert replies == [OK] * 10
-    assert (crowd.calls, sum(h.attempts for h in heard)) == (1, 1)
-
-
-async def test_a_follower_leads_when_the_leader_fails(send: Any, fakes: Any) -> None:
-    """The leader's failure is its own; the next one tries for itself, and the rest share that."""
-    fake_type, heard_type = fakes
-    dispatcher = Dispatcher()
-
-    async def refused_later() -> Reply:
-        await asyncio.sleep(0)
-        raise Refused("no")
-
-    async def good_later() -> Reply:
-        await asyncio.sleep(0)
-        return OK
-
-    llm = fake_type([refused_later, good_later])
-    heard = [heard_type() for _ in range(3)]
-    tasks = [send(dispatcher, llm, "same", h) for h in heard]
-    results = await asyncio.gather(*tasks, return_exceptions=True)
-    assert isinstance(results[0], Refused)
-    assert results[1:] == [OK, OK]
-    assert [h.attempts for h in heard] == [1, 1, 0]
-
-
-async def test_a_follower_leads_when_the_leader_is_cancelled(send: Any) -> None:
-    """Cancelling the leader costs its followers nothing but a new attempt."""
-    dispatcher, crowd = Dispatcher(concurrency=1), Crowd()
-    tasks = [asyncio.ensure_future(send(dispatcher, crowd, "same")) for _ in range(3)]
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
-    tasks[0].cancel()
-    assert await asyncio.gather(*tasks[1:]) == [OK, OK]
-    assert (crowd.calls, dispatcher.in_flight) == (2, 0)
-
-
-async def test_a_cancelled_follower_leaves_the_leader_alone(send: Any) -> None:
-    """The leader's call goes on, and the other followers get its reply."""
-    dispatcher, crowd = Dispatcher(concurrency=1), Crowd()
-    tasks = [asyncio.ensure_future(send(dispatcher, crowd, "same")) for _ in range(3)]
-    await asyncio.sleep(0)
-    tasks[1].cancel()
-    assert await asyncio.gather(tasks[0], tasks[2]) == [OK, OK]
-    assert crowd.calls == 1
-
-
-async def test_cancellation_leaves_nothing_running(send: Any) -> None:
-    """Cancelled calls, waiting or in flight, give their slots and places back."""
-    dispatcher, crowd = Dispatcher(concurrency=2), Crowd()
-    tasks = [asyncio.ensure_future(send(dispatcher, crowd, f"k{i}")) for i in range(20)]
-    for _ in range(3):
-        await asyncio.sleep(0)
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-    assert (crowd.inside, dispatcher.in_flight) == (0, 0)
-    assert await send(dispatcher, crowd, "after") == OK
-
-
 async def test_a_server_fault_is_retried_with_growing_waits(
     send: Any, fakes: Any, time: Any
 ) -> None:
@@ -146,9 +70,7 @@ async def test_a_server_fault_is_retried_with_growing_waits(
     assert (heard.attempts, len(heard.failures), time.slept) == (3, 2, [0.5, 1.0])
 
 
-async def test_after_the_last_attempt_the_call_has_failed(
-    send: Any, fakes: Any, time: Any
-) -> None:
+async def test_after_the_last_attempt_the_call_has_failed(send: Any, fakes: Any, time: Any) -> None:
     """Five attempts, then CallFailed with the last error's words."""
     fake_type, heard_type = fakes
     heard = heard_type()
@@ -294,9 +216,7 @@ async def test_the_slot_is_taken_before_the_booking(send: Any, fakes: Any) -> No
     assert max(booked) == 2
 
 
-async def test_an_endpoint_that_never_worked_is_given_up(
-    send: Any, fakes: Any, time: Any
-) -> None:
+async def test_an_endpoint_that_never_worked_is_given_up(send: Any, fakes: Any, time: Any) -> None:
     """The fifth call that fails for good, with none that worked, is an endpoint error."""
     fake_type, _ = fakes
     dispatcher = Dispatcher(policy=time.policy, name="http://x/v1")
@@ -315,96 +235,3 @@ async def test_one_success_keeps_an_endpoint(send: Any, fakes: Any, time: Any) -
     for i in range(7):
         with pytest.raises(CallFailed):
             await send(dispatcher, fake_type([bad(ServerFault("503"))]), f"k{i}")
-
-
-async def test_requests_are_paced(send: Any, time: Any) -> None:
-    """With 10 requests a minute, 25 calls take two minutes, and no minute sees more than 10."""
-    dispatcher, begun = Dispatcher(concurrency=50, policy=time.policy), []
-    dispatcher.allow(requests_per_minute=10)
-
-    class Noting:
-        async def complete(self, request: Request) -> Reply:
-            begun.append(time.now)
-            return OK
-
-    await asyncio.gather(*(send(dispatcher, Noting(), f"k{i}") for i in range(25)))
-    assert len(begun) == 25
-    assert all(sum(t <= u < t + 60 for u in begun) <= 10 for t in begun)
-
-
-def test_tokens_are_paced() -> None:
-    """A call waits until enough tokens have left the window; a larger one goes alone."""
-    pace = Pace(tokens=100)
-    assert pace.begin(60, 0.0) == 0
-    assert pace.begin(40, 10.0) == 0
-    assert pace.begin(30, 20.0) == 40.0
-    assert pace.begin(30, 60.0) == 0
-    assert pace.begin(1000, 60.0) > 0
-    assert pace.begin(1000, 121.0) == 0
-
-
-def test_several_threads_with_loops_share_one_endpoint() -> None:
-    """Eight loops in eight threads, one limit: never more than 3 in flight, none left waiting."""
-    dispatcher, crowd, lock = Dispatcher(concurrency=3), Crowd(), threading.Lock()
-    done: list[int] = []
-
-    class Locked:
-        async def complete(self, request: Request) -> Reply:
-            with lock:
-                crowd.inside += 1
-                crowd.peak = max(crowd.peak, crowd.inside)
-            await asyncio.sleep(0)
-            with lock:
-                crowd.inside -= 1
-            return OK
-
-    async def nothing() -> None: ...
-
-    async def many(thread: int) -> None:
-        request = Request((), 1)
-        calls = (
-            dispatcher.complete(
-                Locked(),
-                request,
-                key=f"{i % 5}" if i % 2 else f"{thread}-{i}",
-                tokens=1,
-                on_attempt=nothing,
-                on_failure=lambda error: None,
-            )
-            for i in range(40)
-        )
-        done.append(len(await asyncio.gather(*calls)))
-
-    threads = [threading.Thread(target=asyncio.run, args=(many(t),)) for t in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(20)
-    assert done == [40] * 8
-    assert crowd.peak <= 3
-    assert dispatcher.in_flight == 0
-
-
-def test_one_dispatcher_for_an_endpoint() -> None:
-    """Whoever asks for an endpoint gets the same dispatcher; limits given later replace."""
-    first = Dispatcher.for_endpoint("http://a/v1", concurrency=3)
-    assert Dispatcher.for_endpoint("http://a/v1") is first
-    assert first.limit == 3
-    assert Dispatcher.for_endpoint("http://a/v1", concurrency=6).limit == 6
-    assert Dispatcher.for_endpoint("http://b/v1") is not first
-
-
-async def test_the_dispatcher_costs_little(send: Any) -> None:
-    """Less than 0.2 ms of processor time a call, with the limit in the way."""
-    dispatcher = Dispatcher(concurrency=8)
-
-    class Quick:
-        async def complete(self, request: Request) -> Reply:
-            return OK
-
-    llm, spent = Quick(), []
-    for round_ in range(3):
-        began = real_time.process_time()
-        await asyncio.gather(*(send(dispatcher, llm, f"{round_}-{i}") for i in range(500)))
-        spent.append((real_time.process_time() - began) / 500)
-    assert min(spent) < 0.0002

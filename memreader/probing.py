@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,6 +33,29 @@ async def probed(caller: Caller, kept: Path | None) -> Model:
     if not found.failures:
         remember(model, found.to_json(), kept)
     return replace(found.applied(model), probed=True)
+
+
+def metered(model: Model) -> Callable[[Request], Awaitable[Reply]]:
+    """Makes a probe's calls outside of any run: limited and retried, but booked nowhere."""
+    from memreader.llm.dispatch import Dispatcher
+
+    dispatcher = Dispatcher.for_endpoint(model.endpoint, concurrency=model.concurrency)
+
+    async def nothing() -> None:
+        return None
+
+    async def complete(request: Request) -> Reply:
+        tokens = model.counter.count(request.text) + request.max_tokens
+        return await dispatcher.complete(
+            model.llm,
+            request,
+            key=request.key(model.identity),
+            tokens=tokens,
+            on_attempt=nothing,
+            on_failure=lambda error: None,
+        )
+
+    return complete
 
 
 def remembered(model: Model, kept: Path | None) -> Model:

@@ -17,6 +17,7 @@ import math
 import select
 import socket
 import struct
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -204,7 +205,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif defect is Defect.SERVER_ERROR:
             self._error(503, "overloaded")
         elif defect is Defect.RESET:
-            linger = struct.pack("ii", 1, 0)
+            linger = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
             self.close_connection = True
             self.connection.close()

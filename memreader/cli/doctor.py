@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from memreader.llm.base import Model
+    from memreader.settings import Settings
+
+Finding = tuple[bool, str]
 
 
 def doctor(
@@ -13,18 +20,77 @@ def doctor(
     window: Annotated[int | None, typer.Option(help="Tokens of the model's window.")] = None,
     timeout: Annotated[float, typer.Option(help="Seconds to wait for each reply.")] = 60.0,
 ) -> int:
-    """Check the installation and probe the endpoint."""
+    """Check the installation, probe the endpoint in full, and keep what was found."""
     import anyio
 
     from memreader.cli.codes import COMPLETE, ERROR
     from memreader.settings import resolve
 
     settings = resolve({"model": model, "window": window, "timeout": timeout})
-    fine = [_line(ok, text) for ok, text in _installation()]
-    fine += anyio.run(_endpoint, settings)
-    return COMPLETE if all(fine) else ERROR
+    sound = all([_say(finding) for finding in _installation()])
+    findings, usable = anyio.run(_endpoint, settings)
+    for finding in findings:
+        _say(finding)
+    return COMPLETE if sound and usable else ERROR
 
 
-def _line(ok: bool, text: str) -> bool:
-    typer.echo(f"{'ok  ' if ok else 'BAD '} {text}")
-    return ok
+def _say(finding: Finding) -> bool:
+    fine, text = finding
+    typer.echo(f"{'ok ' if fine else '!! '} {text}")
+    return fine
+
+
+def _installation() -> Iterator[Finding]:
+    """What is installed and writable. Missing extras are no fault."""
+    from importlib.util import find_spec
+
+    from memreader.journal import Journal
+    from memreader.session import own_version
+    from memreader.settings import home
+    from memreader.strategy import available
+
+    python = ".".join(map(str, sys.version_info[:3]))
+    yield True, f"memreader {own_version()} on Python {python}."
+    names = available()
+    yield bool(names), f"Strategies: {', '.join(names) or 'none; install memreader-agents again'}."
+    extras = {"local": "xllamacpp", "docs": "docx", "anthropic": "anthropic"}
+    have = [extra for extra, module in extras.items() if find_spec(module)]
+    lack = [extra for extra in extras if extra not in have]
+    yield True, f"Extras installed: {', '.join(have) or 'none'}; not: {', '.join(lack) or 'none'}."
+    data = home().data
+    try:
+        journal = Journal(data / "journal.sqlite")
+        yield True, f"Journal in {data}: {journal.count():,} calls, {journal.size() / 1e6:,.1f} MB."
+    except Exception as error:  # because whatever keeps the journal from working is the finding
+        yield False, f"The journal in {data} cannot be used: {error}"
+
+
+async def _endpoint(settings: Settings) -> tuple[list[Finding], bool]:
+    """What the probe finds, and whether the endpoint can be read with at all."""
+    from memreader.api import model_settings, spec
+    from memreader.errors import MemreaderError
+    from memreader.llm.registry import open_model
+
+    try:
+        name = spec(settings)
+        async with open_model(name, model_settings(settings)) as model:
+            opened = (
+                f"{model.name}: window {model.window:,} tokens, {model.concurrency} calls at once, "
+                f"tokens counted by {model.counter.name}, "
+                f"price {'unknown' if model.price is None else model.price.source}."
+            )
+            findings, usable = await _probe(model)
+            return [(True, opened), *findings], usable
+    except MemreaderError as error:
+        return [(False, str(error))], False
+
+
+async def _probe(model: Model) -> tuple[list[Finding], bool]:
+    from memreader.llm.probe import probe
+    from memreader.probing import metered, remember
+    from memreader.settings import home
+
+    found = await probe(model, full=True, complete=metered(model))
+    if not found.failures:
+        remember(model, found.to_json(), home().data / "probes.json")
+    return found.findings(), not found.failures and found.truncated is None

@@ -101,7 +101,7 @@ class Probe:
             return True, "It does not follow a labelled contract; JSON schemas are used instead."
         return False, (
             "It does not follow a labelled contract, so it is asked for plain text and code "
-            f"decides the rest; it is given at most {PLAIN_PASSAGE:,} tokens of text at a time."
+            "decides the rest; it is given short passages at a time."
         )
 
     def _schema(self) -> tuple[bool, str]:

@@ -170,7 +170,7 @@ class Configured:
 
 
 async def models_configured(
-    environment: Mapping[str, str] | None = None, *, models: Path | None = None
+    environment: Mapping[str, str] | None = None, models: Path | None = None
 ) -> list[Configured]:
     """What can be used here and why. Asks servers on this machine only, each for half a second."""
     from memreader.llm.discovery import hosted, local_servers

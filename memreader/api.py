@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-
 from memreader.answer import Answer
 from memreader.budget import Limits
 from memreader.llm.base import Model
@@ -34,7 +33,9 @@ def open_reader(
     current = resolve(flags)
     chosen = strategy if strategy is not None and named is None else current.strategy
     return Reader(
-        model if isinstance(model, Model) else partial(open_model, spec(current), model_settings(current)),
+        model
+        if isinstance(model, Model)
+        else partial(open_model, spec(current), model_settings(current)),
         chosen,
         options={**current.options.get(current.strategy, {}), **(options or {})}
         if isinstance(chosen, str)
@@ -54,7 +55,7 @@ async def aask(documents: Documents, question: str, **how: Any) -> Answer:
 def ask(documents: Documents, question: str, **how: Any) -> Answer:
     """`aask` for scripts and notebooks: works inside a running event loop too.
 
-        memreader.ask("report.pdf", "Who signed it?", model="ollama:qwen3", max_cost=0.50)
+    memreader.ask("report.pdf", "Who signed it?", model="ollama:qwen3", max_cost=0.50)
     """
     return open_reader(**how).ask(documents, question)
 
@@ -81,8 +82,4 @@ def model_settings(settings: Settings) -> ModelSettings:
 
 def limits(settings: Settings) -> Limits:
     """The caps of a run."""
-    return Limits(
-        settings.max_calls, settings.max_tokens, settings.max_cost, settings.max_seconds
-    )
-
-
+    return Limits(settings.max_calls, settings.max_tokens, settings.max_cost, settings.max_seconds)

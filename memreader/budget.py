@@ -38,14 +38,10 @@ class Cost:
     usd: float = 0.0
 
     def __add__(self, other: Cost) -> Cost:
-        return Cost(
-            self.calls + other.calls, self.tokens + other.tokens, self.usd + other.usd
-        )
+        return Cost(self.calls + other.calls, self.tokens + other.tokens, self.usd + other.usd)
 
     def __sub__(self, other: Cost) -> Cost:
-        return Cost(
-            self.calls - other.calls, self.tokens - other.tokens, self.usd - other.usd
-        )
+        return Cost(self.calls - other.calls, self.tokens - other.tokens, self.usd - other.usd)
 
 
 FINAL_SHARE = 0.85

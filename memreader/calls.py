@@ -6,7 +6,7 @@ No strategy can go around it, so that metering, journalling and budgets cannot b
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -17,7 +17,14 @@ from memreader.answer import Spend
 from memreader.budget import Budget, Cost
 from memreader.chunking import Chunk
 from memreader.coverage import Ledger
-from memreader.errors import BudgetExceeded, CallFailed, EndpointError, PromptTooLong, TransientError
+from memreader.errors import (
+    BudgetExceeded,
+    CallFailed,
+    EndpointError,
+    PromptTooLong,
+    SilentTruncation,
+    TransientError,
+)
 from memreader.journal import Journal
 from memreader.llm.base import LLM, Model, Reply, Request, Usage
 from memreader.llm.truncation import check_truncation
@@ -33,7 +40,7 @@ class Dispatch(Protocol):
         *,
         key: str,
         tokens: int,
-        on_attempt: Callable[[], object],
+        on_attempt: Callable[[], Awaitable[None]],
         on_failure: Callable[[TransientError], None],
     ) -> Reply:
         """Answer one request."""
@@ -181,9 +188,7 @@ class Caller:
             flight.open = True
             flight.attempts += 1
             self.retries += flight.attempts > 1
-            self.stream.emit(
-                events.CallStarted(step=step, key=key, attempt=flight.attempts)
-            )
+            self.stream.emit(events.CallStarted(step=step, key=key, attempt=flight.attempts))
 
         def on_failure(error: TransientError) -> None:
             self._settle_failure(flight, key, billed=error.may_be_billed)
@@ -212,9 +217,18 @@ class Caller:
             if flight.open and "reply" not in locals():
                 self._settle_failure(flight, key, billed=True)
         if flight.open:  # not so where the call shared another one's flight
-            check_truncation(request, reply, self.model)
+            self._check_whole(request, reply, flight, key)
             self._settle(flight, key, reply)
         return reply
+
+    def _check_whole(self, request: Request, reply: Reply, flight: _Flight, key: str) -> None:
+        """A reply to a prompt that the server cut is paid, and is no answer."""
+        try:
+            check_truncation(request, reply, self.model)
+        except SilentTruncation as error:
+            self.broken = error
+            self._settle_failure(flight, key, billed=True)
+            raise
 
     def _settle(self, flight: _Flight, key: str, reply: Reply) -> None:
         flight.open = False

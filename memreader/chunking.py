@@ -87,7 +87,9 @@ def _pieces(document: Document) -> Iterator[Piece]:
         inside = [
             Heading(h.start - start, h.level, h.title) for h in headings if start <= h.start < end
         ]
-        text = document.text if (start, end) == (0, len(document.text)) else document.text[start:end]
+        text = (
+            document.text if (start, end) == (0, len(document.text)) else document.text[start:end]
+        )
         yield Piece(text, headings=tuple(inside))
 
 

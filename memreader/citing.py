@@ -79,5 +79,3 @@ def _best_sentence(
             at = Span(span.document, span.start + found.start, span.start + found.end)
             best = Evidence(corpus.text(at), at, "located", found.score)
     return best
-
-

@@ -79,7 +79,9 @@ _STOP = frozenset(
     quién qué se su sus una y""".split()
 )
 # Pairs of characters across a particle say nothing of the matter.
-_CJK_PARTICLE = re.compile(r"什么|哪[个些里]?|如何|怎[么样]|多少|[的了是在和与或吗呢谁请这那]|[はがをにでとのもへや]|か$")
+_CJK_PARTICLE = re.compile(
+    r"什么|哪[个些里]?|如何|怎[么样]|多少|[的了是在和与或吗呢谁请这那]|[はがをにでとのもへや]|か$"
+)
 
 
 def stem(word: str) -> str:
@@ -222,7 +224,9 @@ def _whole_words(text: str, start: int, end: int) -> tuple[int, int]:
 
 # --- support -------------------------------------------------------------------------------
 
-_META = r"(?:text|passage|document|excerpt|chunk|records?|context|material|report|article|book|page)s?"
+_META = (
+    r"(?:text|passage|document|excerpt|chunk|records?|context|material|report|article|book|page)s?"
+)
 _TOLD = r"(?:mentioned|stated|specified|found|given|provided|available|said|disclosed|indicated)"
 # A refusal speaks of the text, not of the matter: "it was not given" may be the very answer.
 _NOTHING = re.compile(
@@ -231,27 +235,35 @@ _NOTHING = re.compile(
     | (?:there\sis\s|there[’']s\s|contains?\s|i\s(?:find|found|have)\s)?no\s(?:relevant\s|such\s|
         specific\s|further\s)?information(?:\s(?:about|on|is|was|in|available|given|provided|found|
         regarding|that|to\sanswer)\b.*)?
-    | (?:sorry,?\s)?i\s(?:cannot|can[’']t|could\snot|do\snot|don[’']t)\s(?:find|tell|know|answer|say)\b.*
-    | (?:the|this|these|no)\s(?:given\s|provided\s)?{_META}\s(?:(?:does|do|did|could|can)(?:\snot|n[’']t)\s)
+    | (?:sorry,?\s)?i\s(?:cannot|can[’']t|could\snot|do\snot|don[’']t)\s
+        (?:find|tell|know|answer|say)\b.*
+    | (?:the|this|these|no)\s(?:given\s|provided\s)?{_META}\s
+        (?:(?:does|do|did|could|can)(?:\snot|n[’']t)\s)
         (?:explicitly\s|directly\s|seem\sto\s)?(?:say|tell|mention|state|specify|provide|contain|give|
         include|indicate|address|answer|disclose|hold)\b.*
     | (?:it|this|that|the\sanswer|the\sinformation)\s(?:is|was)\snot\s(?:explicitly\s|directly\s)?
         (?:mentioned|stated|specified|in\sthe\s{_META})
-    | .{{0,120}}\b(?:is|are|was|were|has\sbeen)\s?(?:not|n[’']t)\s(?:explicitly\s|directly\s|been\s)?
+    | .{{0,120}}\b(?:is|are|was|were|has\sbeen)\s?(?:not|n[’']t)\s
+        (?:explicitly\s|directly\s|been\s)?
         {_TOLD}\s(?:anywhere\s)?(?:in|by)\s(?:the|this|these|any)\s(?:given\s|provided\s)?{_META}
     | .{{0,80}}\b(?:cannot|can[’']t|could\snot)\sbe\s(?:determined|answered|found|told)\b.*
     | (?:le|ce|cet?)\s(?:texte|document|passage|rapport)\b.{{0,60}}\bpas\b.*
     | (?:ce|il|elle|cela)\s?n[’'](?:est|était)\spas\s(?:mentionnée?|indiquée?|précisée?)\b.*
     | (?:pas|non)\s(?:mentionnée?|indiquée?|précisée?|trouvée?)\b.* | aucune\sinformation\b.*
-    | (?:der|dieser|das|dieses)\s(?:text|abschnitt|dokument|bericht)\b.{{0,60}}\b(?:nicht|kein\w*)\b.*
+    | (?:der|dieser|das|dieses)\s(?:text|abschnitt|dokument|bericht)\b.{{0,60}}
+        \b(?:nicht|kein\w*)\b.*
     | (?:nicht)\s(?:erwähnt|angegeben|gefunden)\b.* | keine\sangaben?\b.*
-    | (?:el|este)\s(?:texto|documento|pasaje|informe)\sno\b.* | no\sse\s(?:menciona|indica|encuentra)\b.*
-    | .{{0,20}}(?:未|没有|並未|并未)(?:提到|提及|说明|找到|给出|提供).{{0,20}} | 没有(?:相关)?信息.{{0,20}}
+    | (?:el|este)\s(?:texto|documento|pasaje|informe)\sno\b.*
+    | no\sse\s(?:menciona|indica|encuentra)\b.*
+    | .{{0,20}}(?:未|没有|並未|并未)(?:提到|提及|说明|找到|给出|提供).{{0,20}}
+    | 没有(?:相关)?信息.{{0,20}}
     | 无法(?:确定|回答).{{0,20}}
     )[.。!]?$""",
     re.IGNORECASE | re.VERBOSE,
 )
-_TURN = re.compile(r"\b(?:but|however|although|though|mais|aber|jedoch|pero)\b|但|不过", re.IGNORECASE)
+_TURN = re.compile(
+    r"\b(?:but|however|although|though|mais|aber|jedoch|pero)\b|但|不过", re.IGNORECASE
+)
 
 
 def says_not_found(answer: str) -> bool:
@@ -310,9 +322,7 @@ def _rarity(word: str, bags: list[frozenset[str]]) -> float:
     return math.log(2 + len(bags) / (1 + sum(word in bag for bag in bags)))
 
 
-def _score(
-    weights: dict[str, float], told: list[str], bag: frozenset[str], alone: float
-) -> float:
+def _score(weights: dict[str, float], told: list[str], bag: frozenset[str], alone: float) -> float:
     hits = sum(w in bag for w in told)
     if told and not hits:
         return 0.0

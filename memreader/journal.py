@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from memreader.errors import ConfigurationError
@@ -45,7 +45,7 @@ class RunSpend:
 
     calls: int = 0
     failed: int = 0
-    usage: Usage = Usage()
+    usage: Usage = field(default_factory=Usage)
     tokens: int = 0
     """Tokens counted against the budget: those of failed attempts that may be billed included."""
     usd: float | None = 0.0
@@ -120,8 +120,15 @@ class Journal:
             )
             self._db.execute(
                 "INSERT INTO attempts VALUES (?, ?, 1, ?, ?, ?, ?, ?)",
-                (run, key, tokens, usage.input_tokens, usage.cached_input_tokens,
-                 usage.output_tokens, usd),
+                (
+                    run,
+                    key,
+                    tokens,
+                    usage.input_tokens,
+                    usage.cached_input_tokens,
+                    usage.output_tokens,
+                    usd,
+                ),
             )
 
     def put_failure(self, run: str, key: str, tokens: int, usd: float | None) -> None:
@@ -135,7 +142,8 @@ class Journal:
     def start(self, job: str, *, what: str = "", fresh: bool = False) -> tuple[str, bool]:
         """The id of the job's unfinished run, or of a new one; and whether it continues."""
         row = self._db.execute(
-            "SELECT id, state, ordinal FROM runs WHERE job = ? ORDER BY ordinal DESC LIMIT 1", (job,)
+            "SELECT id, state, ordinal FROM runs WHERE job = ? ORDER BY ordinal DESC LIMIT 1",
+            (job,),
         ).fetchone()
         if row is not None and row[1] != "finished" and not fresh:
             self._db.execute("UPDATE runs SET state = 'running' WHERE id = ?", (row[0],))

@@ -56,3 +56,7 @@ class Plan:
         )
         low, expected, high = (price.of(Usage(i, 0, o)) for i, o in pairs)
         return low, expected, high
+
+
+NOTHING = Plan(Range.exactly(0), Range.exactly(0), Range.exactly(0), Range.exactly(0))
+"""The plan for documents without text."""

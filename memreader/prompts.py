@@ -65,7 +65,6 @@ class Fence:
             return f"--- {self.delimiter}\n{text}\n--- {self.delimiter}"
         return f"<<<{self.delimiter} {label}>>>\n{text}\n<<<end {self.delimiter}>>>"
 
-
     def stripped(self, text: str) -> str:
         """A model's text without delimiters that it copied from its prompt."""
         if self.delimiter not in text:

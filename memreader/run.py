@@ -7,8 +7,17 @@ the size of its algorithm.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import anyio
@@ -50,6 +59,7 @@ from memreader.structured import (
 T = TypeVar("T")
 R = TypeVar("R")
 Source = Chunk | Evidence
+_NONE: Mapping[str, Value] = MappingProxyType({})
 
 
 def chunk_budget(size: int, model: Model) -> int:
@@ -65,16 +75,22 @@ class Rendering:
     model: Model
     fence: Fence
 
-    def prompt(self, name: str, values: dict[str, Value], shape: type[Shape] | None = None) -> str:
+    def prompt(
+        self, name: str, values: Mapping[str, Value], shape: type[Shape] | None = None
+    ) -> str:
         """Render a prompt; for a plain model its `.plain` form, if it has one, with fewer names."""
         if self.model.wire == "plain" and f"{name}.plain" in self.files:
             template = self.files[f"{name}.plain"]
-            return render(template, {k: v for k, v in values.items() if f"${k}" in template}, self.fence)
+            return render(
+                template, {k: v for k, v in values.items() if f"${k}" in template}, self.fence
+            )
         if shape is not None:
             values = {**values, "contract": contract(shape, self.model.wire)}
         return render(self.files[name], values, self.fence)
 
-    def tokens(self, name: str, values: dict[str, Value], shape: type[Shape] | None = None) -> int:
+    def tokens(
+        self, name: str, values: Mapping[str, Value], shape: type[Shape] | None = None
+    ) -> int:
         """Tokens of a prompt with these values, chat template included."""
         text = self.prompt(name, values, shape)
         return self.model.counter.count(text) + self.model.overhead
@@ -128,7 +144,7 @@ class Run:
 
     async def whole(self) -> list[Chunk]:
         """Each document as one chunk, for readers that show documents as they are."""
-        chunks = []
+        chunks: list[Chunk] = []
         for document in (await self.corpus()).documents:
             text = document.text.strip()
             if not text:
@@ -161,9 +177,7 @@ class Run:
 
     async def corpus(self) -> Corpus:
         """All documents, whole."""
-        return Corpus(
-            tuple([await anyio.to_thread.run_sync(a.finish) for a in self.arriving])
-        )
+        return Corpus(tuple([await anyio.to_thread.run_sync(a.finish) for a in self.arriving]))
 
     def room(self, *parts: str, reply: int = 0) -> int:
         """Tokens left in the window beside these parts and a reply of `reply` tokens."""
@@ -177,26 +191,26 @@ class Run:
         prompt: str,
         *,
         max_tokens: int,
+        values: Mapping[str, Value] = _NONE,
         sources: Sequence[Source] = (),
         temperature: float = 0.0,
         sample: int = 0,
         final: bool = False,
         shape: type[Shape] | None = None,
-        **values: Value,
     ) -> Reply:
         """Ask in free text with the strategy's prompt of this name.
 
-        `sources` are what the prompt shows: chunks among them count as read. `final` may use the
-        budget's reserve. Raises BudgetExceeded, PromptTooLong, CallFailed, EndpointError.
+        `values` fill the prompt's names; `sources` are what it shows: chunks among them count as
+        read. `final` may use the budget's reserve.
+
+        Raises BudgetExceeded, PromptTooLong, CallFailed, EndpointError.
         """
         text = self.rendering.prompt(prompt, values, shape)
         schema = json_schema(shape) if shape is not None and self.model.wire == "schema" else None
         request = Request(
             (Message("user", text),), max_tokens, (), schema, temperature, None, sample
         )
-        reply = await self.caller.call(
-            request, step=prompt, chunks=_chunks(sources), final=final
-        )
+        reply = await self.caller.call(request, step=prompt, chunks=_chunks(sources), final=final)
         return replace(reply, text=self.rendering.fence.stripped(reply.text))
 
     async def ask_for(
@@ -205,11 +219,11 @@ class Run:
         prompt: str,
         *,
         max_tokens: int,
+        values: Mapping[str, Value] = _NONE,
         sources: Sequence[Source] = (),
         temperature: float = 0.0,
         sample: int = 0,
         final: bool = False,
-        **values: Value,
     ) -> S:
         """Ask for a typed reply over the endpoint's wire format; repaired once where needed.
 
@@ -223,20 +237,24 @@ class Run:
             )
         reply = await self.ask(
             prompt,
-            max_tokens=min(max_tokens, shape.plain.max_tokens) if plain and shape.plain else max_tokens,
+            values=values,
+            max_tokens=min(max_tokens, shape.plain.max_tokens)
+            if plain and shape.plain
+            else max_tokens,
             sources=sources,
             temperature=temperature,
             sample=sample,
             final=final,
             shape=None if plain else shape,
-            **values,
         )
         if plain and shape.plain is not None:
             return self._derived(shape, shape.plain, without_reasoning(reply.text), sources)
         try:
             return parse(reply.text, shape)
         except Unparsed as error:
-            return await self._repaired(shape, prompt, reply, str(error), max_tokens, sources, final)
+            return await self._repaired(
+                shape, prompt, reply, str(error), max_tokens, sources, final
+            )
 
     async def _repaired(
         self,
@@ -267,9 +285,7 @@ class Run:
                 f"({error})."
             ) from error
 
-    def _derived(
-        self, shape: type[S], form: PlainForm, text: str, sources: Sequence[Source]
-    ) -> S:
+    def _derived(self, shape: type[S], form: PlainForm, text: str, sources: Sequence[Source]) -> S:
         """Fill a shape from free text: code decides what a small model cannot (DESIGN.md, 3)."""
         found, quote = self.best_support(text, sources)
         refused = form.must_be_supported and found < SUPPORTED

@@ -152,8 +152,14 @@ class Session:
             rendering = Rendering(PromptFiles.of(self.strategy), self.model, fence)
             caller.mask = rendering.fence.delimiter
             run = Run(
-                self.question, self.arriving, self.model, caller, rendering, self.stores.shelf(),
-                self._index_key(), tasks,
+                self.question,
+                self.arriving,
+                self.model,
+                caller,
+                rendering,
+                self.stores.shelf(),
+                self._index_key(),
+                tasks,
             )
             draft = Draft("", status="partial")
             try:
@@ -219,16 +225,20 @@ class Session:
                 self._job(), what=self._what(), fresh=self.resumption.fresh
             )
             carries = self.continued and not self.resumption.new_budget
-            budget = Budget(
-                self.limits, seconds_before=journal.seconds(run_id) if carries else 0.0
-            )
+            budget = Budget(self.limits, seconds_before=journal.seconds(run_id) if carries else 0.0)
             if carries:
                 spent = journal.spend(run_id)
                 budget.spent = Cost(spent.calls + spent.failed, spent.tokens, spent.usd or 0.0)
             self.control.attach(budget)
             self.caller = Caller(
-                self.model, dispatcher_of(self.model), budget, journal, run_id, self.stream,
-                Ledger(), fresh=self.resumption.fresh,
+                self.model,
+                dispatcher_of(self.model),
+                budget,
+                journal,
+                run_id,
+                self.stream,
+                Ledger(),
+                fresh=self.resumption.fresh,
             )
         return self.caller
 
@@ -291,5 +301,3 @@ def own_version() -> str:
         return version("memreader-agents")
     except PackageNotFoundError:
         return "source"
-
-

@@ -23,7 +23,7 @@ PREFIX = "MEMREADER_"
 
 
 class Settings(BaseModel):
-    """All that can be set; field names are the keys of files and, in capitals, of the environment."""
+    """All that can be set; the names are the keys of files and, in capitals, the environment's."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

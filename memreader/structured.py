@@ -108,7 +108,9 @@ def parse(text: str, shape: type[S]) -> S:
         return shape.model_validate(_typed(found, shape))
     except ValidationError as error:
         labels = shape.labels()
-        wrong = ", ".join(labels.get(str(e["loc"][0]), "?") if e["loc"] else "?" for e in error.errors())
+        wrong = ", ".join(
+            labels.get(str(e["loc"][0]), "?") if e["loc"] else "?" for e in error.errors()
+        )
         raise Unparsed(f"no usable value for: {wrong}") from error
 
 
@@ -153,7 +155,9 @@ _FIGURE = re.compile(r"-?\d+(?:[.,]\d+)?")
 
 
 def _typed(found: dict[str, Any], shape: type[Shape]) -> dict[str, Any]:
-    return {name: _value(value, shape.model_fields[name].annotation) for name, value in found.items()}
+    return {
+        name: _value(value, shape.model_fields[name].annotation) for name, value in found.items()
+    }
 
 
 def _value(value: Any, annotation: Any) -> Any:

@@ -106,7 +106,7 @@ class Recorded:
         key = request.key("recorded")
         if key not in self._replies:
             raise MemreaderError(
-                f"{self.path} has no reply to this request ({request.text[:80]!r}...). Record it anew."
+                f"{self.path} has no reply to {request.text[:80]!r}... Record it anew."
             )
         kept = dict(self._replies[key])
         return Reply(str(kept["text"]), Usage(**kept["usage"]))  # type: ignore[arg-type]
@@ -133,8 +133,10 @@ def _reply(request: Request, text: str) -> Reply:
     return Reply(text, Usage(counter.count(request.text), 0, counter.count(text)))
 
 
-_MARKER = re.compile(r"^<<<(?P<delimiter>[b-v]{10}) [^\n]*>>>\n(?P<text>.*?)\n<<<end (?P=delimiter)>>>$",
-                     re.DOTALL | re.MULTILINE)
+_MARKER = re.compile(
+    r"^<<<(?P<delimiter>[b-v]{10}) [^\n]*>>>\n(?P<text>.*?)\n<<<end (?P=delimiter)>>>$",
+    re.DOTALL | re.MULTILINE,
+)
 
 
 @dataclass

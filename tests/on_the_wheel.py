@@ -23,8 +23,19 @@ def main() -> int:
         subprocess.run(build, check=True, stdout=subprocess.DEVNULL)
         (wheel,) = folder.glob("*.whl")
         shutil.unpack_archive(wheel, folder / "site", "zip")
-        for name in ("tests", "examples", "evals", "benchmarks", "docs", "README.md", "CHANGELOG.md",
-                     "CONTRIBUTING.md", "Makefile", "mkdocs.yml", "pyproject.toml"):
+        for name in (
+            "tests",
+            "examples",
+            "evals",
+            "benchmarks",
+            "docs",
+            "README.md",
+            "CHANGELOG.md",
+            "CONTRIBUTING.md",
+            "Makefile",
+            "mkdocs.yml",
+            "pyproject.toml",
+        ):
             _copy(ROOT / name, folder / "work" / name)
         where = "import memreader, memreader_strategies as s; print(memreader.__file__, s.__file__)"
         env = {**os.environ, "PYTHONPATH": str(folder / "site")}

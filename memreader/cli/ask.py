@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from memreader.settings import Settings
 
 
-def ask(
+def ask(  # noqa: PLR0913, PLR0917 - one argument for each flag
     arguments: Annotated[
         list[str],
         typer.Argument(
@@ -170,7 +170,9 @@ class _Asking:
 
         if model.price is not None and not (model.price.input or model.price.output):
             return
-        confirm(reader, model, documents, self.question, max_cost=self.settings.max_cost, yes=self.yes)
+        confirm(
+            reader, model, documents, self.question, max_cost=self.settings.max_cost, yes=self.yes
+        )
 
 
 @contextmanager
@@ -204,5 +206,3 @@ def _signals(control: Control, *, quiet: bool) -> Iterator[None]:
 
 def _say(line: str) -> None:
     print(f"memreader: {line}", file=sys.stderr)
-
-

@@ -102,7 +102,15 @@ def _table(rows: list[dict[str, Any]]) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
-    for column in ("strategy", "calls", "tokens in", "tokens out", "in a row", "US dollars", "reads"):
+    for column in (
+        "strategy",
+        "calls",
+        "tokens in",
+        "tokens out",
+        "in a row",
+        "US dollars",
+        "reads",
+    ):
         table.add_column(column, no_wrap=True, justify="left" if column == "strategy" else "right")
     for row in rows:
         if "note" in row:
@@ -111,7 +119,10 @@ def _table(rows: list[dict[str, Any]]) -> None:
         cost = row["cost_usd"]
         table.add_row(
             row["strategy"],
-            *(_figures(row[k]) for k in ("calls", "input_tokens", "output_tokens", "critical_path")),
+            *(
+                _figures(row[k])
+                for k in ("calls", "input_tokens", "output_tokens", "critical_path")
+            ),
             "unknown" if cost is None else f"{cost[1]:.4f} (max {cost[2]:.4f})" if cost[2] else "0",
             f"{row['coverage']:.0%}" if row["fits"] else "does not fit the window",
         )

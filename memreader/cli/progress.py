@@ -88,7 +88,9 @@ class _Display:
             case events.CallFinished():
                 self._count(event)
             case events.AttemptFailed():
-                self._progress.console.print(f"memreader: {event.reason} (trying again)", style="dim")
+                self._progress.console.print(
+                    f"memreader: {event.reason} (trying again)", style="dim"
+                )
 
     def _count(self, event: events.CallFinished) -> None:
         self._read.update(event.sources)

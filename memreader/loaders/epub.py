@@ -27,9 +27,7 @@ def arriving(data: bytes, source: str) -> Arriving:
     ):
         fonts_only = b".xhtml" not in archive.read("META-INF/encryption.xml")
         if not fonts_only:
-            raise EncryptedDocument(
-                f"{source} is protected (DRM). Give a copy without protection."
-            )
+            raise EncryptedDocument(f"{source} is protected (DRM). Give a copy without protection.")
     pages = _spine(archive, source)
 
     def check(document: Document) -> None:

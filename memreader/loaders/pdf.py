@@ -82,9 +82,7 @@ def _outline(pdf: Any) -> dict[int, list[tuple[int, str]]]:
     return found
 
 
-def _pages(
-    pdf: Any, count: int, outline: dict[int, list[tuple[int, str]]]
-) -> Iterator[Piece]:
+def _pages(pdf: Any, count: int, outline: dict[int, list[tuple[int, str]]]) -> Iterator[Piece]:
     try:
         for index in range(count):
             with _PDFIUM:

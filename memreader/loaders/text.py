@@ -69,7 +69,5 @@ def _guessed(data: bytes, source: str) -> str:
 
     best = from_bytes(data[: 1 << 20]).best()
     if best is None:
-        raise UnknownFormat(
-            f"{source} is in no encoding that can be recognised. Save it as UTF-8."
-        )
+        raise UnknownFormat(f"{source} is in no encoding that can be recognised. Save it as UTF-8.")
     return best.encoding

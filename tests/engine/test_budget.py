@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import anyio
 import pytest
+
 from memreader.budget import Budget, Cost, Limits
 from memreader.errors import BudgetExceeded
 

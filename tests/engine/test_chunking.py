@@ -7,8 +7,9 @@ import tracemalloc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from memreader.chunking import Chunk, chunk_arriving, chunk_document
-from memreader.document import Arriving, Document, Heading, Page, Piece
+from memreader.document import Arriving, Document, Heading, Piece
 from memreader.errors import ConfigurationError
 from memreader.llm.base import TokenCounter
 from memreader.testing import WordCounter
@@ -38,7 +39,9 @@ texts = st.lists(
 ).map("".join)
 
 
-def assert_contract(document: Document, chunks: list[Chunk], budget: int, counter: TokenCounter) -> None:
+def assert_contract(
+    document: Document, chunks: list[Chunk], budget: int, counter: TokenCounter
+) -> None:
     """Text equals its span, only white space is uncovered, order holds, nothing is over budget."""
     position = 0
     for index, chunk in enumerate(chunks):

@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from memreader.document import Span
 from memreader.evidence import SUPPORTED, align, locate, says_not_found, sentences, support
 
 PASSAGE = (
     "The council met in June. It did not approve the bridge over the Tarn in 1998, although the "
-    "cost had fallen to 4.2 million crowns. Ada Brill, who chaired the meeting,\nsigned the minutes."
+    "cost had fallen to 4.2 million crowns. Ada Brill, who chaired the meeting,\nsigned the "
+    "minutes."
 )
 
 
@@ -96,7 +98,9 @@ def test_support_works_in_any_script(question: str, answer: str, text: str) -> N
 
 def test_a_located_sentence_is_marked_as_located() -> None:
     """What code found in support is never called a quote."""
-    found = locate("Who signed the minutes?", "Ada Brill", PASSAGE, Span("d", 100, 100 + len(PASSAGE)))
+    found = locate(
+        "Who signed the minutes?", "Ada Brill", PASSAGE, Span("d", 100, 100 + len(PASSAGE))
+    )
     assert found is not None
     assert found.verified == "located"
     assert found.span is not None

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from memreader.errors import ConfigurationError
 from memreader.journal import Journal
 from memreader.llm.base import Message, Reply, Request, Usage

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from memreader.structured import Shape, Unparsed, contract, json_schema, parse
 from pydantic import Field
+
+from memreader.structured import Shape, Unparsed, contract, json_schema, parse
 
 
 class Record(Shape):
@@ -30,8 +31,9 @@ LABELLED = (
         "Here you are.\n\n" + LABELLED,
         "```\n" + LABELLED + "\n```",
         "<think>Answer: Bob\nConfidence Score: 1</think>\n" + LABELLED,
-        "\n".join(f"**{line.replace(':', ':**', 1)}" for line in LABELLED.splitlines())
-        .replace("**- a quote", "- a quote"),
+        "\n".join(f"**{line.replace(':', ':**', 1)}" for line in LABELLED.splitlines()).replace(
+            "**- a quote", "- a quote"
+        ),
         LABELLED.replace(":", "：").lower().replace("ada", "Ada"),
         '{"information": "- a quote", "rationale": "because", "answer": "Ada", "confidence": 4.5}',
         '```json\n{"information": ["- a quote"], "rationale": "because", "answer": "Ada", '
@@ -45,8 +47,17 @@ def test_forms_that_models_use_are_read(text: str) -> None:
     assert GOOD == parse(text, Record)
 
 
-@pytest.mark.parametrize("text", ["", "<think>only thoughts", "Ada", "Answer:", "Confidence Score: 3",
-                                  "Answer: Ada\nConfidence Score: high"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "<think>only thoughts",
+        "Ada",
+        "Answer:",
+        "Confidence Score: 3",
+        "Answer: Ada\nConfidence Score: high",
+    ],
+)
 def test_a_missing_field_is_an_error(text: str) -> None:
     """Nothing is made up for a field that is not there."""
     if text == "Answer:":

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import pytest
+
 from memreader.answer import NOT_FOUND, Draft
 from memreader.chunking import Chunk
 from memreader.contract import StrategyContract
@@ -26,7 +27,11 @@ async def _one_by_one(run: Run, question: str, chunks: AsyncIterator[Chunk]) -> 
     async for chunk in chunks:
         try:
             reply = await run.ask_for(
-                QaRecord, "step", max_tokens=300, sources=[chunk], question=question, chunk=chunk
+                QaRecord,
+                "step",
+                max_tokens=300,
+                values={"question": question, "chunk": chunk},
+                sources=[chunk],
             )
         except CallFailed:
             continue
@@ -84,9 +89,12 @@ class Appends:
         best = NOT_FOUND
         async for chunk in run.chunks(1500):
             reply = await run.ask_for(
-                QaRecord, "step", max_tokens=300, sources=[chunk], question=question,
-                memory=list(seen), chunk=chunk,
-            )  # fmt: skip
+                QaRecord,
+                "step",
+                max_tokens=300,
+                values={"question": question, "memory": list(seen), "chunk": chunk},
+                sources=[chunk],
+            )
             seen.append(chunk)
             if "NO INFORMATION" not in reply.answer:
                 best = Draft(reply.answer, run.evidence(reply.information, reply.answer, chunk))
@@ -127,8 +135,13 @@ class Overspends:
     ("broken", "caught_by"),
     [
         (DropsTheLastChunk(), ["test_the_needle_is_found_wherever_it_stands"]),
-        (CitesTheLastPage(), ["test_the_needle_is_found_wherever_it_stands",
-                              "test_citations_are_few_and_bear_the_answer"]),
+        (
+            CitesTheLastPage(),
+            [
+                "test_the_needle_is_found_wherever_it_stands",
+                "test_citations_are_few_and_bear_the_answer",
+            ],
+        ),
         (Appends(), ["test_a_huge_document_stays_within_the_window"]),
         (SwallowsFailures(), ["test_a_refusing_endpoint_is_an_error"]),
         (Overspends(), ["test_every_call_is_metered", "test_no_cap_is_passed_in_parallel"]),

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
+
 from memreader import events
 from memreader.answer import Answer
 from memreader.contract import Counting, paged
@@ -20,7 +22,9 @@ from memreader_strategies.map_reduce import MapReduce
 from memreader_strategies.map_reduce.presets import PRESETS, chosen
 
 QUESTION = "How deep is the lock at Harl?"
-NONE = "Extracted Information: none\nRationale: nothing\nAnswer: [NO INFORMATION]\nConfidence Score: 0"
+NONE = (
+    "Extracted Information: none\nRationale: nothing\nAnswer: [NO INFORMATION]\nConfidence Score: 0"
+)
 
 
 def record(answer: str, *, quote: str = "", confidence: float = 4.0, words: int = 0) -> str:
@@ -64,7 +68,11 @@ def reduced(text: str = "Rationale: so\nAnswer: nine metres") -> Callable[[str],
 
 def read(llm: Any, document: Document, **options: Any) -> Answer:
     """One reading."""
-    how = {"concurrency": 4, "window": 4096, **{k: options.pop(k) for k in ("concurrency", "window") if k in options}}
+    how = {
+        "concurrency": 4,
+        "window": 4096,
+        **{k: options.pop(k) for k in ("concurrency", "window") if k in options},
+    }
     question = options.pop("question", QUESTION)
     listener = options.pop("on_event", None)
     reader = Reader(a_model(llm, **how), MapReduce(**options), probe=False)
@@ -78,7 +86,7 @@ def test_calls_are_chunks_plus_groups_plus_one() -> None:
         map=lambda _: record("nine", words=60), collapse=lambda _: record("nine", words=60),
         reduce=reduced(),
     )  # fmt: skip
-    options = {"chunk_size": 1000, "reply_tokens": 120}
+    options: dict[str, Any] = {"chunk_size": 1000, "reply_tokens": 120}
     answer = read(llm, document, **options)
     n, groups = len(llm.prompts["map"]), len(llm.prompts["collapse"])
     assert answer.usage.calls == n + groups + 1
@@ -230,13 +238,15 @@ def test_a_failed_reduce_gives_the_best_record() -> None:
     assert ("eleven", "partial") == (answer.text, answer.status)
 
 
+def _said(reply: str, _: str) -> str:
+    return reply
+
+
 def test_a_yes_without_quotes_is_believed() -> None:
     """Support is evidence, not a veto: yes, counts and paraphrases of a capable model stand."""
     for told in ("Yes", "No, it was not given.", "7", "Approximately a dozen, all told"):
-        llm = ByStage(
-            map=lambda _, told=told: record(told, quote="noted rain"),
-            reduce=reduced(f"Rationale: so\nAnswer: {told}"),
-        )  # fmt: skip
+        mapped = record(told, quote="noted rain")
+        llm = ByStage(map=partial(_said, mapped), reduce=reduced(f"Rationale: so\nAnswer: {told}"))
         assert (told, "complete") == (read(llm, paged(3)).text, read(llm, paged(3)).status)
 
 

@@ -11,15 +11,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from pydantic import Field
+
 from memreader.answer import NOT_FOUND, Draft
 from memreader.document import Corpus
 from memreader.evidence import says_not_found
 from memreader.llm.base import Model
-from memreader.plan import Plan, Range
+from memreader.plan import NOTHING, Plan, Range
 from memreader.prompts import Fence, PromptFiles, Untrusted
 from memreader.run import Rendering, Run
 from memreader.structured import PlainForm, Shape
-from pydantic import Field
 
 
 class Reply(Shape):
@@ -55,8 +56,7 @@ class FullContext:
             sources=whole,
             temperature=self.temperature,
             final=True,
-            question=question,
-            material=whole,
+            values={"question": question, "material": whole},
         )
         if says_not_found(reply.answer):
             return NOT_FOUND
@@ -70,7 +70,7 @@ class FullContext:
         rendering = Rendering(PromptFiles.of(self), model, Fence.derived(corpus.id, question))
         texts = [Untrusted(d.text.strip(), "passage") for d in corpus.documents]
         if not any(text.text for text in texts):
-            return Plan(*[Range.exactly(0)] * 4)
+            return NOTHING
         size = rendering.tokens("answer", {"question": question, "material": texts}, Reply)
         return Plan(
             calls=Range(1, 1, 2),

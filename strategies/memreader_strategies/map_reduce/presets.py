@@ -63,13 +63,15 @@ _AGGREGATE = re.compile(
     re.IGNORECASE,
 )
 _RETRIEVAL = re.compile(
-    r"\b(?:pass ?key|pass ?code|magic number|secret (?:number|word|key)|value (?:of|for) (?:the )?key|"
+    r"\b(?:pass ?key|pass ?code|magic number|secret (?:number|word|key)|"
+    r"value (?:of|for) (?:the )?key|"
     r"special (?:magic )?(?:number|word)s?)\b|密码|密钥",
     re.IGNORECASE,
 )
 _CODE = re.compile(
     r"\b(?:function|method|class|bug|stack ?trace|exception|variable|source code|compile[sr]?|"
-    r"return value)s?\b.*\b(?:code|file|line|module|program|called|defined|raise[sd]?|return(?:s|ed)?|bug)\b",
+    r"return value)s?\b.*\b(?:code|file|line|module|program|called|defined|raise[sd]?|"
+    r"return(?:s|ed)?|bug)\b",
     re.IGNORECASE | re.DOTALL,
 )
 
@@ -80,6 +82,10 @@ def chosen(name: str, question: str) -> Preset:
         return PRESETS[name]
     if not question.strip() or _SUMMARY.search(question):
         return PRESETS["summary"]
-    rules = ((_OPTIONS, "multiple_choice"), (_RETRIEVAL, "retrieval"), (_AGGREGATE, "aggregate"),
-             (_CODE, "code"))
+    rules = (
+        (_OPTIONS, "multiple_choice"),
+        (_RETRIEVAL, "retrieval"),
+        (_AGGREGATE, "aggregate"),
+        (_CODE, "code"),
+    )
     return next((PRESETS[preset] for rule, preset in rules if rule.search(question)), PRESETS["qa"])

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from pydantic import Field
+
 from memreader.evidence import Evidence, says_not_found
 from memreader.structured import PlainForm, Shape
-from pydantic import Field
 
 _INFORMATION = (
     "the passages that help to answer the question, or that could help together with another "
@@ -59,9 +60,7 @@ class Explained(Shape):
 
     plain: ClassVar[PlainForm | None] = PlainForm("answer")
     rationale: str = Field("", title="Rationale", description="how the parts lead to the answer")
-    answer: str = Field(
-        title="Answer", description="the final answer, short; or [NO INFORMATION]"
-    )
+    answer: str = Field(title="Answer", description="the final answer, short; or [NO INFORMATION]")
 
 
 class Bare(Shape):

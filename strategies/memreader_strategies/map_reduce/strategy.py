@@ -18,15 +18,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from memreader.answer import NOT_FOUND, Draft
+from memreader.answer import NOT_FOUND, Draft, Status
 from memreader.chunking import Chunk, chunk_document
 from memreader.document import Corpus
 from memreader.errors import BudgetExceeded, CallFailed, ConfigurationError
 from memreader.evidence import Evidence, says_not_found, support
 from memreader.llm.base import Model
-from memreader.plan import Plan, Range
+from memreader.plan import NOTHING, Plan, Range
 from memreader.prompts import Fence, PromptFiles, Untrusted, Value
 from memreader.run import Rendering, Run, chunk_budget
 from memreader.structured import Shape
@@ -38,6 +38,8 @@ from memreader_strategies.map_reduce.records import (
     merged,
 )
 
+FENCED = 24
+"""Tokens of the fence and the header around a record, from above."""
 CITATIONS = 5
 """An answer cites at most this many places."""
 
@@ -106,7 +108,9 @@ class _Stages:
         preset = chosen(options.preset, question)
         files, model = rendering.files, rendering.model
         policy: Policy = preset.policy if options.policy == "preset" else options.policy
-        calibration = files[preset.calibration] if preset.calibration and options.calibration else ""
+        calibration = (
+            files[preset.calibration] if preset.calibration and options.calibration else ""
+        )
         values: dict[str, Value] = {
             "question": question.strip() or files["query_free"],
             "task": files[f"task.{preset.name}"],
@@ -128,7 +132,11 @@ class _Stages:
                 f"question, or raise chunk_size or the window."
             )
         return cls(
-            preset, values, reply, chunk_budget(text, model), chunk_budget(group, model),
+            preset,
+            values,
+            reply,
+            chunk_budget(text, model),
+            chunk_budget(group, model),
             (overheads[0], overheads[1], overheads[2]),
         )
 
@@ -137,7 +145,7 @@ class _Stages:
         n, (per_map, per_collapse, per_reduce) = len(sizes), self.overheads
         text = sum(sizes) + n * per_map
         if not n:
-            return Plan(*[Range.exactly(0)] * 4)
+            return NOTHING
         groups, rounds, material = self.collapse_tree(n, min(self.reply // 2, 150))
         most = self.collapse_tree(n, self.reply + 40)
         repairs = n + most[0] + 1
@@ -176,6 +184,13 @@ def _for(stage: str, values: dict[str, Value]) -> dict[str, Value]:
 
 def _shapes(preset: Preset) -> tuple[tuple[str, type[Shape]], ...]:
     return ("map", preset.record), ("collapse", preset.record), ("reduce", preset.final)
+
+
+class _Group(NamedTuple):
+    """Records of one collapse call; `full` says that further records follow."""
+
+    records: list[Record]
+    full: bool
 
 
 @dataclass(slots=True)
@@ -220,7 +235,7 @@ class _Reading:
         except CallFailed:
             return None
         quoted = reply.information if isinstance(reply, QaRecord) else ""
-        evidence = self.run.evidence(quoted, reply.answer, chunk)
+        evidence = self.run.evidence(quoted, str(getattr(reply, "answer", "")), chunk)
         return self._record(reply, (chunk.index,), evidence)
 
     async def _ask(
@@ -239,8 +254,7 @@ class _Reading:
             sources=sources,
             temperature=self.options.temperature,
             final=final,
-            material=material,
-            **_for(stage, self.stages.values),
+            values={"material": material, **_for(stage, self.stages.values)},
         )
 
     def _record(
@@ -248,17 +262,24 @@ class _Reading:
     ) -> Record | None:
         """Steps 3 and 5: drop what has no information, but keep partial evidence apart."""
         answer = str(getattr(reply, "answer", ""))
+        label = f"chunk {chunks[0] + 1}"
         if not isinstance(reply, QaRecord):
-            return Record(answer, answer, 0.0, chunks, evidence) if answer.strip() else None
+            text = self._fitting(reply, label)
+            return Record(text, answer, 0.0, chunks, evidence) if answer.strip() else None
         informative = not says_not_found(answer)
         if informative and not self._rests_on_something(evidence):
-            self.run.note(f"Dropped an answer of chunk {chunks[0] + 1} that rests on nothing there.")
+            self.run.note(f"Dropped an answer of {label} that rests on nothing there.")
             return None
         partial = self.options.keep_partial and has_content(reply.information)
         if not informative and not (partial and self._rests_on_something(evidence)):
             return None
         return Record(
-            self.run.shown(reply), answer, reply.confidence, chunks, evidence, informative=informative
+            self._fitting(reply, label),
+            answer,
+            reply.confidence,
+            chunks,
+            evidence,
+            informative=informative,
         )
 
     def _rests_on_something(self, evidence: tuple[Evidence, ...]) -> bool:
@@ -277,6 +298,15 @@ class _Reading:
         Grouping is greedy and in order, so a full group is the same whether the records after
         it are known or not: it is started at once, and gives the paper's groups all the same.
         """
+        groups = self._groups(records)
+        first = await anext(groups)
+        if not first.full:
+            return first.records
+        self._remember(first.records)
+        return await self._settled(self.run.stream(self._collapse, _chained(first, groups)))
+
+    async def _groups(self, records: AsyncIterator[Record | None]) -> AsyncIterator[_Group]:
+        """Informative records in groups that fill a call, as they fill; at least one group."""
         group: list[Record] = []
         size = 0
         async for record in records:
@@ -285,36 +315,13 @@ class _Reading:
             if not record.informative:
                 self.tails.append(record)
                 continue
-            record = self._fitted(record)
             tokens = self._size(record)
             if group and size + tokens > self.stages.group_budget:
-                self._remember(group)
-                rest = self._groups(group, record, records)
-                return await self._settled(self.run.stream(self._collapse, rest))
-            group.append(record)
-            size += tokens
-        return group
-
-    async def _groups(
-        self, first: list[Record], following: Record, records: AsyncIterator[Record | None]
-    ) -> AsyncIterator[list[Record]]:
-        """The full group, and the further ones as they fill."""
-        yield first
-        group, size = [following], self._size(following)
-        async for record in records:
-            if record is None:
-                continue
-            if not record.informative:
-                self.tails.append(record)
-                continue
-            record = self._fitted(record)
-            tokens = self._size(record)
-            if size + tokens > self.stages.group_budget:
-                yield group
+                yield _Group(group, full=True)
                 group, size = [], 0
             group.append(record)
             size += tokens
-        yield group
+        yield _Group(group, full=False)
 
     async def _collapse(self, group: list[Record]) -> Record | None:
         """A group to one record of the same form; a single record passes without a call."""
@@ -330,24 +337,32 @@ class _Reading:
             return whole
         return self._record(reply, whole.chunks, whole.evidence)
 
-    def _fitted(self, record: Record) -> Record:
-        """At least two records must fit a group, or the loop would not end."""
-        limit = self.stages.group_budget // 2
-        if self._size(record) <= limit:
-            return record
-        text, counter = record.text, self.run.model.counter
-        keep = len(text)
-        while counter.count(text) + 24 > limit:  # answer and score stand at the end: cut before
-            keep = keep * 4 // 5
-            text = f"{record.text[: keep // 2]} … {record.text[-keep // 2 :]}"
-        self.run.note(f"The record of {record.label} was cut to {limit:,} tokens.")
-        return Record(
-            text, record.answer, record.confidence, record.chunks, record.evidence,
-            record.informative,
-        )
+    def _fitting(self, reply: Shape, label: str) -> str:
+        """The reply as later prompts show it, so short that two fit a group: else no loop ends.
+
+        The rationale goes first, then the end of what was extracted; answer and score stay.
+        """
+        limit = self.stages.group_budget // 2 - FENCED
+        fits = [self.run.shown(reply)]
+        if isinstance(reply, QaRecord):
+            fits.append(self.run.shown(reply.model_copy(update={"rationale": ""})))
+        count = self.run.model.counter.count
+        for text in fits:
+            if count(text) <= limit:
+                return text
+        self.run.note(f"The record of {label} was cut to {limit:,} tokens.")
+        told = reply.information if isinstance(reply, QaRecord) else ""
+        while told and count(fits[-1]) > limit:
+            told = told[: len(told) * 4 // 5]
+            shorter = {"rationale": "", "information": told}
+            fits.append(self.run.shown(reply.model_copy(update=shorter)))
+        text = fits[-1]
+        while count(text) > limit:
+            text = text[: len(text) * 4 // 5]
+        return text
 
     def _size(self, record: Record) -> int:
-        return self.run.model.counter.count(record.text) + 24  # 24: its fence and header
+        return self.run.model.counter.count(record.text) + FENCED
 
     def _within(self, records: list[Record], beside: Iterable[Record] = ()) -> list[Record]:
         """The best records that fit a call beside others, in document order."""
@@ -374,14 +389,18 @@ class _Reading:
         if says_not_found(answer):
             return NOT_FOUND
         rationale = str(getattr(reply, "rationale", ""))
-        status = "partial" if self.lossy else "complete"
+        status: Status = "partial" if self.lossy else "complete"
         return Draft(answer, self._cited(answer, shown), status, rationale)
 
     def _cited(self, answer: str, records: list[Record]) -> tuple[Evidence, ...]:
         """The places that bear out the answer best; by the records' rank where none stands out."""
         question = self.run.question
         ranked = sorted(
-            ((support(question, answer, e.quote).score, r.confidence, e) for r in records for e in r.evidence),
+            (
+                (support(question, answer, e.quote).score, r.confidence, e)
+                for r in records
+                for e in r.evidence
+            ),
             key=lambda item: (item[0], item[1], item[2].score),
             reverse=True,
         )
@@ -400,6 +419,12 @@ class _Reading:
             [{"chunks": r.label, "text": r.text} for r in records],
             [e.span for r in records for e in r.evidence if e.span is not None],
         )
+
+
+async def _chained(first: _Group, rest: AsyncIterator[_Group]) -> AsyncIterator[list[Record]]:
+    yield first.records
+    async for group in rest:
+        yield group.records
 
 
 def _material(records: list[Record]) -> list[Untrusted]:

@@ -70,12 +70,11 @@ class Budget:
 
     def reserve(self, cost: Cost) -> None:
         """Keep room for final calls, as far as a cap leaves room for others beside them."""
-        left = {
-            name: cap - getattr(self.spent, name)
+        crowded = {
+            name: 0
             for name in ("calls", "tokens", "usd")
-            if (cap := getattr(self.limits, name)) is not None
+            if (cap := getattr(self.limits, name)) is not None and 2 * getattr(cost, name) > cap
         }
-        crowded = {name: 0 for name, room in left.items() if 2 * getattr(cost, name) > room}
         self._reserve = replace(cost, **crowded)
 
     def stop(self, reason: str) -> None:

@@ -138,6 +138,7 @@ def _labelled(text: str, shape: type[Shape]) -> dict[str, Any]:
     the model's own. Quoted lines start with a dash or `>` and are no labels.
     """
     found: dict[str, Any] = {}
+    text = _inside_fence(text, next(iter(shape.labels().values())))
     end = len(text)
     for name, label in reversed(shape.labels().items()):
         pattern = re.compile(
@@ -149,6 +150,20 @@ def _labelled(text: str, shape: type[Shape]) -> dict[str, Any]:
             found[name] = text[hits[-1].end() : end].strip()
             end = hits[-1].start()
     return found
+
+
+_ANY_FENCE = re.compile(r"^[ \t]*```[\w-]*[ \t]*\n(.*?)(?:^[ \t]*```|\Z)", re.DOTALL | re.MULTILINE)
+
+
+def _inside_fence(text: str, first_label: str) -> str:
+    """The code fence that holds the whole form, where chatter stands around it.
+
+    A fence inside a field, as of extracted code, does not hold the first label.
+    """
+    for match in _ANY_FENCE.finditer(text):
+        if re.match(rf"[\s#*_]*{re.escape(first_label)}[*_]*\s*[:：]", match[1], re.IGNORECASE):
+            return match[1]
+    return text
 
 
 _FIGURE = re.compile(r"-?\d+(?:[.,]\d+)?")

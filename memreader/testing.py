@@ -160,10 +160,13 @@ class Oracle:
     async def complete(self, request: Request) -> Reply:
         """Answer in the form that the prompt's contract asks for."""
         self.requests.append(request)
-        prompt = request.text
+        return _reply(request, self.said(request.text, schema=request.schema is not None))
+
+    def said(self, prompt: str, *, schema: bool = False) -> str:
+        """The text of the answer to a prompt: for servers that speak for the oracle."""
         question = next((q for q in self.facts if q in prompt), None)
         quote, answer = self._look(question, prompt)
-        return _reply(request, _in_form(prompt, quote, answer, schema=request.schema is not None))
+        return _in_form(prompt, quote, answer, schema=schema)
 
     def _look(self, question: str | None, prompt: str) -> tuple[str, str]:
         material = "\n".join(m["text"] for m in _MARKER.finditer(prompt)) or prompt

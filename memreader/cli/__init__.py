@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 from memreader.cli.codes import ERROR, INTERRUPTED, USAGE
 
@@ -14,7 +15,7 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run with these arguments and return the exit code (tests call this)."""
-    import click
+    import typer
 
     from memreader.cli.app import app
     from memreader.errors import MemreaderError
@@ -24,14 +25,21 @@ def run(arguments: list[str]) -> int:
     except MemreaderError as error:
         print(f"memreader: {error}", file=sys.stderr)
         return error.exit_code
-    except click.UsageError as error:
+    except _usage_error() as error:
         error.show()
         return USAGE
-    except (click.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except BrokenPipeError:  # the reader of our output went away: nothing is left to say
         sys.stderr.close()
         return ERROR
-    except click.exceptions.Exit as leaving:
+    except typer.Exit as leaving:
         return leaving.exit_code
     return result if isinstance(result, int) else 0
+
+
+def _usage_error() -> Any:
+    """The class of usage errors: typer carries a click of its own, and names only its heirs."""
+    import typer
+
+    return next(cls for cls in typer.BadParameter.__mro__ if cls.__name__ == "UsageError")

@@ -1,0 +1,104 @@
+"""The other commands, and what starting costs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from memreader.contract import QUESTION
+from memreader.testing import MisbehavingServer
+from tests.cli.conftest import Run, oracle
+
+HEAVY = {"torch", "chromadb", "llama_index", "sentence_transformers", "xllamacpp", "anthropic"}
+LATER = {"httpx2", "tiktoken", "pypdfium2", "pypdf", "selectolax", "rapidfuzz", "genai_prices"}
+
+
+@pytest.mark.parametrize(
+    ("code", "absent"),
+    [
+        ("import memreader", HEAVY | LATER | {"pydantic", "rich", "typer", "anyio"}),
+        ("import memreader; memreader.ask, memreader.Reader", HEAVY | LATER),
+        ("import memreader.cli, sys; memreader.cli.run(['--help'])", HEAVY | LATER | {"pydantic"}),
+    ],
+)
+def test_starting_loads_nothing_heavy(code: str, absent: set[str]) -> None:
+    """Import and --help load none of the heavy libraries, nor those of single tasks."""
+    script = f"{code}\nimport sys, json\nprint(json.dumps(sorted(sys.modules)), file=sys.stderr)"
+    run = subprocess.run
+    done = run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    loaded = {name.partition(".")[0] for name in json.loads(done.stderr.splitlines()[-1])}
+    assert not loaded & absent
+
+
+def test_the_plan_is_made_without_a_call(memreader: Run, ledger: Path) -> None:
+    """Calls, tokens, money and critical path of every strategy; the server is asked nothing."""
+    with MisbehavingServer(oracle) as server:
+        model = ["-m", f"openai-compatible:{server.url}#test"]
+        done = memreader("plan", ledger, QUESTION, "--json", *model)
+        assert not server.requests
+    rows = {row["strategy"]: row for row in json.loads(done.stdout)}
+    assert set(rows) >= {"map_reduce", "full_context"}
+    low, expected, high = rows["map_reduce"]["calls"]
+    assert 0 < low <= expected <= high
+    assert rows["map_reduce"]["cost_usd"] == [0.0, 0.0, 0.0]
+
+
+def test_strategies_are_listed_with_their_options(memreader: Run) -> None:
+    """Names, options, defaults and what they mean."""
+    out = memreader("strategies").stdout
+    assert "map_reduce: LLM×MapReduce" in out
+    assert "chunk_size = 4096  Tokens of one call in all" in out
+
+
+def test_the_doctor_names_what_works(memreader: Run) -> None:
+    """A healthy server: every line is ok, and the result is kept for readings."""
+    with MisbehavingServer(oracle) as server:
+        done = memreader("doctor", "-m", f"openai-compatible:{server.url}#test")
+    assert "Usage is reported" in done.stdout
+    assert "window 8,192 tokens" in done.stdout
+
+
+def test_the_cache_can_be_shown_and_deleted(memreader: Run, ledger: Path) -> None:
+    """Runs and calls are listed; delete removes them."""
+    with MisbehavingServer(oracle) as server:
+        memreader(
+            "ask", ledger, QUESTION, "--no-probe", "-m", f"openai-compatible:{server.url}#test"
+        )
+    assert QUESTION in memreader("cache", "show").stdout
+    memreader("cache", "delete", "--yes")
+    assert " 0 calls" in memreader("cache", "show").stdout
+
+
+def test_money_is_asked_for_before_it_is_spent(
+    memreader: Run, ledger: Path, tmp_path: Path
+) -> None:
+    """Off a terminal a dear plan stops with exit 2; --yes and a cap let it go on."""
+    prices = tmp_path / "prices.toml"
+    with MisbehavingServer(oracle) as server:
+        name = f"openai-compatible:{server.url}#test"
+        table = "input = 900.0\ncached_input = 900.0\noutput = 900.0\n"
+        prices.write_text(f'["{name}"]\n{table}', "utf-8")
+        (tmp_path / "memreader.toml").write_text(f'prices = "{prices}"\nprobe = false\n', "utf-8")
+        refused = memreader("ask", ledger, QUESTION, "-m", name)
+        assert (2, []) == (refused.returncode, server.requests)
+        assert "--yes" in refused.stderr
+        allowed = memreader("ask", ledger, QUESTION, "-m", name, "--yes", "--json")
+        assert json.loads(allowed.stdout)["cost_usd"] > 1
+        capped = memreader(
+            "ask", ledger, QUESTION, "-m", name, "--max-cost", "9", "--fresh", "--json"
+        )
+    assert 0 < json.loads(capped.stdout)["cost_usd"] <= 9
+
+
+def test_settings_go_flag_environment_project_user(
+    memreader: Run, ledger: Path, tmp_path: Path
+) -> None:
+    """A wrong value is reported with the place it came from."""
+    (tmp_path / "memreader.toml").write_text("max_calls = -1\n", "utf-8")
+    done = memreader("ask", ledger, QUESTION, "-m", "local")
+    assert done.returncode == 2
+    assert "memreader.toml" in done.stderr

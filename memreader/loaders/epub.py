@@ -2,89 +2,100 @@
 
 from __future__ import annotations
 
-import io
 import posixpath
-import re
 import zipfile
 from collections.abc import Iterator
 from urllib.parse import unquote
 from xml.etree import ElementTree
 
 from memreader.document import Arriving, Document, Piece, content_hash
-from memreader.errors import BrokenDocument, EncryptedDocument, NoText
-from memreader.loaders.html import extracted
-from memreader.loaders.text import clean
+from memreader.errors import BrokenDocument, DocumentError, EncryptedDocument, NoText
+from memreader.loaders.archive import opened_archive, part
+from memreader.loaders.html import extracted, markup
 
-MOST_BYTES = 500 << 20
-"""Unpacked size above which an archive is refused: a small file can unpack to anything."""
+_FONTS = ("http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC")
+"""Ways to garble embedded fonts, which hide no text."""
 
 
 def arriving(data: bytes, source: str) -> Arriving:
-    """An EPUB, chapter by chapter."""
+    """An EPUB, chapter by chapter. Raises EncryptedDocument and BrokenDocument at once."""
     archive = opened_archive(data, source)
-    if "META-INF/encryption.xml" in archive.namelist() and b"EncryptedData" in archive.read(
-        "META-INF/encryption.xml"
-    ):
-        fonts_only = b".xhtml" not in archive.read("META-INF/encryption.xml")
-        if not fonts_only:
-            raise EncryptedDocument(f"{source} is protected (DRM). Give a copy without protection.")
-    pages = _spine(archive, source)
+    title, chapters = _spine(archive, source)
+    if _encrypted(archive, source) & set(chapters):
+        raise EncryptedDocument(f"{source} is protected (DRM). Give a copy without protection.")
+    failed: list[DocumentError] = []
+
+    def pieces() -> Iterator[Piece]:
+        try:
+            yield from _pieces(archive, chapters, title, source)
+        except DocumentError as error:
+            failed.append(error)
+            raise
 
     def check(document: Document) -> None:
+        # An iterator that has raised merely ends when asked again: never take a part for all.
+        if failed:
+            raise failed[0]
         if not document.text.strip():
             raise NoText(f"{source} holds no text: its chapters are empty or pictures.")
 
-    return Arriving(content_hash(data), source, _pieces(archive, pages, source), check)
+    return Arriving(content_hash(data), source, pieces(), check)
 
 
-def opened_archive(data: bytes, source: str) -> zipfile.ZipFile:
-    """A ZIP archive of a bearable size. Raises BrokenDocument."""
-    try:
-        archive = zipfile.ZipFile(io.BytesIO(data))
-    except zipfile.BadZipFile:
-        raise BrokenDocument(f"{source} is damaged or cut short. Get the file again.") from None
-    if sum(entry.file_size for entry in archive.infolist()) > MOST_BYTES:
-        raise BrokenDocument(
-            f"{source} unpacks to more than {MOST_BYTES >> 20:,} MB, which no document does. "
-            f"It may be an attack; it is not read."
-        )
-    return archive
-
-
-def _pieces(archive: zipfile.ZipFile, pages: list[str], source: str) -> Iterator[Piece]:
-    for name in pages:
-        try:
-            markup = clean(archive.read(name).decode("utf-8-sig", "replace"))
-        except (KeyError, zipfile.BadZipFile, OSError, RuntimeError) as error:
-            raise BrokenDocument(f"{source} lacks its part {name} ({error}).") from error
-        text, headings = extracted(markup)
+def _pieces(
+    archive: zipfile.ZipFile, chapters: list[str], title: str, source: str
+) -> Iterator[Piece]:
+    for name in chapters:
+        page = markup(part(archive, name, source), f"{source} (its part {name!r})", xml=True)
+        text, headings = extracted(page, book=title)
         if text.strip():
             # Each chapter ends with a blank line, so that chunks never depend on how it arrived.
             yield Piece(text.rstrip() + "\n\n", headings=tuple(headings))
 
 
-def _spine(archive: zipfile.ZipFile, source: str) -> list[str]:
+def _spine(archive: zipfile.ZipFile, source: str) -> tuple[str, list[str]]:
+    """The book's title and the names of its chapters, in reading order."""
     container = _xml(archive, "META-INF/container.xml", source)
-    root = next((e for e in container.iter() if e.tag.endswith("}rootfile")), None)
+    root = next((e for e in container.iter() if e.tag.endswith("rootfile")), None)
     package_name = root.get("full-path", "") if root is not None else ""
     package = _xml(archive, package_name, source)
     folder = posixpath.dirname(package_name)
-    items = {
-        e.get("id", ""): posixpath.normpath(posixpath.join(folder, unquote(e.get("href", ""))))
-        for e in package.iter()
-        if e.tag.endswith("}item")
-    }
+    items, title = {}, ""
+    for e in package.iter():
+        if e.tag.endswith("}item"):
+            path = unquote(e.get("href", "").partition("#")[0])
+            items[e.get("id", "")] = posixpath.normpath(posixpath.join(folder, path))
+        elif e.tag.endswith("}title") and not title:
+            title = " ".join((e.text or "").split())
     refs = [e.get("idref", "") for e in package.iter() if e.tag.endswith("}itemref")]
-    return [items[ref] for ref in refs if ref in items]
+    return title, [items[ref] for ref in refs if ref in items]
+
+
+def _encrypted(archive: zipfile.ZipFile, source: str) -> set[str]:
+    """Names of the parts that are encrypted."""
+    if "META-INF/encryption.xml" not in archive.namelist():
+        return set()
+    found = set()
+    for data in _xml(archive, "META-INF/encryption.xml", source).iter():
+        if not data.tag.endswith("EncryptedData"):
+            continue
+        inside = {e.tag.rpartition("}")[2]: e for e in data.iter()}
+        method, reference = inside.get("EncryptionMethod"), inside.get("CipherReference")
+        if reference is not None and (method is None or method.get("Algorithm") not in _FONTS):
+            found.add(posixpath.normpath(unquote(reference.get("URI", ""))))
+    return found
 
 
 def _xml(archive: zipfile.ZipFile, name: str, source: str) -> ElementTree.Element:
+    raw = part(archive, name, source)
+    # Decoded here, as EPUB allows these two only: no other encoding may hide an entity from us.
+    wide = raw.startswith((b"\xff\xfe", b"\xfe\xff"))
+    text = raw.decode("utf-16" if wide else "utf-8-sig", "replace")
+    if "<!ENTITY" in text:
+        raise BrokenDocument(f"{source} defines XML entities, which is not safe to read.")
     try:
-        raw = archive.read(name)
-        if re.search(rb"<!ENTITY", raw):
-            raise BrokenDocument(f"{source} defines XML entities, which is not safe to read.")
-        return ElementTree.fromstring(raw)
-    except (KeyError, ElementTree.ParseError, zipfile.BadZipFile) as error:
+        return ElementTree.fromstring(text)
+    except (ElementTree.ParseError, ValueError) as error:
         raise BrokenDocument(
-            f"{source} is not a sound EPUB: its part {name or 'package'} is missing or broken."
+            f"{source} is not a sound EPUB: its part {name!r} is broken."
         ) from error

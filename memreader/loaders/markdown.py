@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from memreader.document import Arriving, Document, Heading, content_hash
-from memreader.loaders.text import decoded
+from memreader.loaders.text import readable
 
 _FENCE = re.compile(r"^ {0,3}(```+|~~~+)")
 _ATX = re.compile(r"^ {0,3}(#{1,6})[ \t]+(.+?)[ \t#]*$")
@@ -13,8 +13,8 @@ _UNDERLINE = re.compile(r"^ {0,3}(=+|-+)[ \t]*$")
 
 
 def arriving(data: bytes, source: str) -> Arriving:
-    """A Markdown document; its canonical text is its source."""
-    text = decoded(data, source)
+    """A Markdown document; its canonical text is its source. Raises NoText for a blank one."""
+    text = readable(data, source)
     return Arriving.of(Document(text, source, (), tuple(_headings(text)), content_hash(data)))
 
 
@@ -24,8 +24,8 @@ def _headings(text: str) -> list[Heading]:
     fence = ""
     previous, previous_start, position = "", 0, 0
     body = _after_front_matter(text)
-    for line in text.splitlines(keepends=True):
-        bare = line.rstrip("\n")
+    for line in text.split("\n"):
+        bare = line
         if position < body:
             bare = ""
         elif opening := _FENCE.match(bare):
@@ -40,7 +40,7 @@ def _headings(text: str) -> list[Heading]:
             elif bare.lstrip().startswith(("|", ">", "- ", "* ")):
                 bare = ""  # a dashed line below these is no underline
         previous, previous_start = ("" if fence or _ATX.match(bare) else bare), position
-        position += len(line)
+        position += len(line) + 1
     return found
 
 

@@ -1,7 +1,9 @@
-"""Opening what a person names: files, folders, standard input; the format by content and name."""
+"""Opening what a person names: files, folders, standard input."""
 
 from __future__ import annotations
 
+import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,25 +11,13 @@ from importlib import import_module
 from pathlib import Path
 
 from memreader.document import Arriving, Corpus, Document
-from memreader.errors import DocumentError, NoText, UnknownFormat
+from memreader.errors import DocumentError, MissingExtra, NoText
+from memreader.loaders.formats import KINDS, format_of, known
+from memreader.loaders.text import clean
 
 Loader = Callable[[bytes, str], Arriving]
 
-# Suffix to the module whose `arriving` reads it; a module is imported when it is wanted.
-_FORMATS = {
-    ".pdf": "pdf",
-    ".md": "markdown",
-    ".markdown": "markdown",
-    ".html": "html",
-    ".htm": "html",
-    ".xhtml": "html",
-    ".docx": "docx",
-    ".epub": "epub",
-}
-_TEXT = (
-    ".txt .text .log .csv .tsv .json .jsonl .xml .yaml .yml .toml .ini .rst .tex .org .srt .py .c "
-    ".h .cpp .hpp .cc .js .ts .java .go .rs .rb .sh .sql .r .php .pl .swift .kt"
-).split()
+_BLANK = re.compile(rb"[\s\0]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +49,8 @@ def open_documents(
     for source in sources:
         if str(source) == "-":
             found.append(_from_bytes((stdin or _standard_input)(), "<stdin>"))
-        elif Path(source).is_dir():
-            inside = _folder(Path(source))
+        elif os.path.isdir(source):  # Path.is_dir raises on names that are too long
+            inside = _folder(str(source))
             found += inside.documents
             skipped += inside.skipped
         else:
@@ -76,7 +66,7 @@ def open_documents(
 
 def open_document(path: str | Path) -> Arriving:
     """Open one file. Raises DocumentError that says what is wrong and what to do."""
-    return _from_bytes(_bytes_of(Path(path)), str(path))
+    return _from_bytes(_bytes_of(str(path)), str(path))
 
 
 def load(sources: Sequence[str | Path]) -> Corpus:
@@ -84,97 +74,84 @@ def load(sources: Sequence[str | Path]) -> Corpus:
     return Corpus(tuple(a.finish() for a in open_documents(sources).documents))
 
 
-def from_text(text: str, source: str = "<text>") -> Document:
-    """A document from a text that is already at hand."""
-    return Document(text, source)
+def from_text(text: str, source: str = "<text>") -> Arriving:
+    """A text that is already at hand, kept as it is but for what no model takes (lone surrogates).
+
+    Raises NoText for a blank one.
+    """
+    if not text or text.isspace():
+        raise NoText(f"{source} is empty: there is nothing to read in it.")
+    return Arriving.of(Document(clean(text), source))
 
 
-def _bytes_of(path: Path) -> bytes:
+def _bytes_of(path: str) -> bytes:
     try:
-        return path.read_bytes()
+        return Path(path).read_bytes()
     except FileNotFoundError:
-        raise DocumentError(f"There is no file {path}. Check the name.") from None
+        raise DocumentError(f"No such file: {path}. Check the name.") from None
     except PermissionError:
         raise DocumentError(f"{path} may not be read: no permission.") from None
     except OSError as error:
-        raise DocumentError(f"{path} cannot be read: {error.strerror or error}.") from error
+        raise DocumentError(f"{_short(path)} cannot be read: {error.strerror or error}.") from error
+    except ValueError:
+        raise DocumentError(f"{_short(path)!r} is not a file name.") from None
+
+
+def _short(path: str) -> str:
+    """A name for a message; a whole text given as a name is cut."""
+    return path if len(path) < 300 else f"{path[:100]}…"
 
 
 def _standard_input() -> bytes:
     return sys.stdin.buffer.read()
 
 
-def _folder(folder: Path) -> Opened:
+def _folder(folder: str) -> Opened:
     """Files below a folder. One that cannot be read is found out now, not in mid-reading."""
     found: list[Arriving] = []
     skipped: list[Skipped] = []
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-        if any(part.startswith(".") for part in path.relative_to(folder).parts):
-            continue
-        if path.suffix.lower() not in _FORMATS and path.suffix.lower() not in _TEXT:
-            skipped.append(Skipped(str(path), f"not a format that memreader reads ({_kinds()})"))
+    paths, closed = _below(folder)
+    for path in paths:
+        if not known(path):
+            skipped.append(Skipped(path, f"not a format that memreader reads ({KINDS})"))
             continue
         try:
             arriving = open_document(path)
+            # Read whole, so that a folder's files are not all held open at once.
             arriving.finish()
-        except DocumentError as error:
-            skipped.append(Skipped(str(path), str(error).removeprefix(f"{path} ")))
+        except (DocumentError, MissingExtra) as error:
+            skipped.append(Skipped(path, str(error).removeprefix(f"{path} ")))
         else:
             found.append(arriving)
+    skipped += closed
     if not found:
         reasons = f" {skipped[0].path}: {skipped[0].reason}" if skipped else ""
-        raise DocumentError(f"{folder} holds nothing that can be read ({_kinds()}).{reasons}")
+        raise DocumentError(f"{folder} holds nothing that can be read ({KINDS}).{reasons}")
     return Opened(tuple(found), tuple(skipped))
 
 
-def _kinds() -> str:
-    return "PDF, text, Markdown, HTML, EPUB, DOCX"
+def _below(folder: str) -> tuple[list[str], list[Skipped]]:
+    """Files below a folder without hidden ones, sorted; and the folders that may not be entered."""
+    paths: list[str] = []
+    closed: list[Skipped] = []
+
+    def refused(error: OSError) -> None:
+        closed.append(Skipped(str(error.filename), f"cannot be entered: {error.strerror}"))
+
+    for parent, folders, files in os.walk(folder, onerror=refused):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        links = [
+            os.path.join(parent, n) for n in folders if os.path.islink(os.path.join(parent, n))
+        ]
+        closed += [Skipped(path, "a link to a folder, which is not followed") for path in links]
+        here = [os.path.join(parent, name) for name in files if not name.startswith(".")]
+        paths += [path for path in here if os.path.isfile(path) or os.path.islink(path)]
+    return sorted(paths, key=lambda path: Path(path).parts), closed
 
 
 def _from_bytes(data: bytes, source: str) -> Arriving:
-    if not data.strip(b" \t\r\n\0"):
+    if _BLANK.fullmatch(data):
         raise NoText(f"{source} is empty: there is nothing to read in it.")
-    module = import_module(f"memreader.loaders.{_format(data, source)}")
+    module = import_module(f"memreader.loaders.{format_of(data, source)}")
     loader: Loader = module.arriving
     return loader(data, source)
-
-
-def _format(data: bytes, source: str) -> str:
-    """The format by what the content is; the name decides only among kinds of text."""
-    head = data[:1024].lstrip(b"\xef\xbb\xbf \t\r\n")
-    if b"%PDF-" in data[:2048]:
-        return "pdf"
-    if data.startswith(b"PK\x03\x04"):
-        return _zip_format(data, source)
-    named = _FORMATS.get(Path(source).suffix.lower(), "text")
-    if named in ("docx", "epub", "pdf"):
-        what = {"docx": "a DOCX", "epub": "an EPUB", "pdf": "a PDF"}[named]
-        from memreader.errors import BrokenDocument
-
-        raise BrokenDocument(
-            f"{source} is not {what} file, whatever its name says, or its beginning is missing. "
-            f"Get the file again, or give it its right suffix."
-        )
-    lowered = head[:200].lower()
-    if named == "text" and (lowered.startswith((b"<!doctype html", b"<html"))):
-        return "html"
-    return named
-
-
-def _zip_format(data: bytes, source: str) -> str:
-    import io
-    import zipfile
-
-    try:
-        names = zipfile.ZipFile(io.BytesIO(data)).namelist()
-    except zipfile.BadZipFile:
-        from memreader.errors import BrokenDocument
-
-        raise BrokenDocument(f"{source} is damaged or cut short. Get the file again.") from None
-    if "word/document.xml" in names:
-        return "docx"
-    if "META-INF/container.xml" in names:
-        return "epub"
-    raise UnknownFormat(
-        f"{source} is a ZIP archive, not a document. Unpack it and give the folder."
-    )

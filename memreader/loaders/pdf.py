@@ -2,37 +2,75 @@
 
 from __future__ import annotations
 
-import io
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from memreader.document import Arriving, Document, Heading, Piece, content_hash
 from memreader.errors import BrokenDocument, EncryptedDocument, NoText
-from memreader.loaders.text import clean
+from memreader.loaders.text import clean, tidied
 
 # PDFium is not thread-safe: one call at a time in this process.
 _PDFIUM = threading.RLock()
 
 
 def arriving(data: bytes, source: str) -> Arriving:
-    """A PDF, page by page. Raises EncryptedDocument and BrokenDocument at once."""
+    """A PDF, page by page. Raises EncryptedDocument, BrokenDocument and NoText at once."""
+    # Some servers put a mail header or a warning in front of the file.
+    start = max(0, data.find(b"%PDF-"))
     try:
-        pieces = _with_pdfium(data)
+        pieces = _with_pdfium(data[start:] if start else data, source)
     except _Locked:
-        raise _encrypted(source) from None
+        raise encrypted(source) from None
     except _Unreadable as reason:
-        pieces = _with_pypdf(data, source, str(reason))
+        from memreader.loaders import pdf_fallback
 
-    def check(document: Document) -> None:
+        pieces = pdf_fallback.pieces(data[start:], source, str(reason))
+    # pypdf does not notice a missing end either: what is left of the pages would pass for all.
+    if data.rfind(b"startxref") < data.rfind(b"endobj"):
+        pieces.close()
+        raise BrokenDocument(f"{source} is cut short: the PDF's end is missing. Get it again.")
+    first = _up_to_text(pieces, source)
+    return Arriving(content_hash(data), source, _resumed(first, pieces), _Check(source))
+
+
+def _up_to_text(pieces: Iterator[Piece], source: str) -> list[Piece]:
+    """The pages up to the first with text. Going through pages without any costs little."""
+    taken = []
+    for piece in pieces:
+        taken.append(piece)
+        if piece.text.strip():
+            return taken
+    raise _no_text(source, len(taken))
+
+
+def _resumed(first: list[Piece], rest: Generator[Piece]) -> Iterator[Piece]:
+    try:
+        while first:
+            yield first.pop(0)
+        yield from rest
+    finally:
+        rest.close()
+
+
+def _no_text(source: str, pages: int) -> NoText:
+    return NoText(
+        f"{source} has {pages:,} {'page' if pages == 1 else 'pages'} but no text layer: it is made "
+        f"of pictures. Run OCR first, for example: ocrmypdf {source} out.pdf"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Check:
+    """That a finished document holds text."""
+
+    source: str
+
+    def __call__(self, document: Document) -> None:
         if not document.text.strip():
-            raise NoText(
-                f"{source} has {len(document.pages):,} pages but no text layer: it is made of "
-                f"pictures. Run OCR first, for example: ocrmypdf {source} out.pdf"
-            )
-
-    return Arriving(content_hash(data), source, pieces, check)
+            raise _no_text(self.source, len(document.pages))
 
 
 class _Locked(Exception):
@@ -43,7 +81,7 @@ class _Unreadable(Exception):
     """PDFium does not open it."""
 
 
-def _encrypted(source: str) -> EncryptedDocument:
+def encrypted(source: str) -> EncryptedDocument:
     return EncryptedDocument(
         f"{source} is encrypted and needs a password. "
         f"Give a copy without one, for example: qpdf --password=... --decrypt {source} out.pdf"
@@ -53,21 +91,25 @@ def _encrypted(source: str) -> EncryptedDocument:
 # --- PDFium ----------------------------------------------------------------------------------
 
 
-def _with_pdfium(data: bytes) -> Iterator[Piece]:
+def _with_pdfium(data: bytes, source: str) -> Generator[Piece]:
     import pypdfium2
 
     with _PDFIUM:
         try:
             pdf = pypdfium2.PdfDocument(data)
             count = len(pdf)
-            outline = _outline(pdf)
         except pypdfium2.PdfiumError as error:
             if "password" in str(error).lower():
                 raise _Locked from error
             raise _Unreadable(str(error)) from error
-    if not count:
-        raise _Unreadable("it has no pages")
-    return _pages(pdf, count, outline)
+        if not count:
+            pdf.close()
+            raise _Unreadable("it has no pages")
+        try:
+            outline = _outline(pdf)
+        except pypdfium2.PdfiumError:
+            outline = {}  # its text is worth reading all the same
+    return _pages(pdf, count, outline, source)
 
 
 def _outline(pdf: Any) -> dict[int, list[tuple[int, str]]]:
@@ -82,96 +124,88 @@ def _outline(pdf: Any) -> dict[int, list[tuple[int, str]]]:
     return found
 
 
-def _pages(pdf: Any, count: int, outline: dict[int, list[tuple[int, str]]]) -> Iterator[Piece]:
+def _pages(
+    pdf: Any, count: int, outline: dict[int, list[tuple[int, str]]], source: str
+) -> Generator[Piece]:
+    failed = 0
     try:
         for index in range(count):
             with _PDFIUM:
                 text, label = _page_text(pdf, index), pdf.get_page_label(index)
-            headings = _located(text, outline.get(index, []))
-            yield Piece(text, clean(label or "") or str(index + 1), headings)
+            failed += text is None
+            tidy = tidied_page(text or "")
+            headings = _located(tidy, outline.get(index, []))
+            yield Piece(tidy, " ".join(clean(label or "").split()) or str(index + 1), headings)
+        if failed == count:
+            raise broken(source, "none of its pages can be loaded")
     finally:
         with _PDFIUM:
             pdf.close()
 
 
-def _page_text(pdf: Any, index: int) -> str:
-    """Text of a page; a page that cannot be read is empty, and the coverage says so."""
+def _page_text(pdf: Any, index: int) -> str | None:
+    """Text of a page; None where it cannot be loaded."""
     import pypdfium2
 
     try:
         page = pdf[index]
+    except pypdfium2.PdfiumError:
+        return None
+    try:
         layer = page.get_textpage()
         try:
-            return _tidied(layer.get_text_bounded())
+            return str(layer.get_text_bounded())
         finally:
             layer.close()
-            page.close()
     except pypdfium2.PdfiumError:
-        return "\n"
+        return None
+    finally:
+        page.close()
 
 
 _HYPHEN = re.compile(r"[\x02\ufffe]\n?")
 
 
-def _tidied(raw: str) -> str:
+def tidied_page(raw: str) -> str:
     """One kind of line end, hyphens at line ends joined, a line feed at the end of the page."""
-    text = raw.replace("\r\n", "\n").replace("\r", "\n")
-    return clean(_HYPHEN.sub("", text)).strip("\n") + "\n"
+    return _HYPHEN.sub("", tidied(raw)).strip("\n") + "\n"
 
 
 def _located(text: str, entries: list[tuple[int, str]]) -> tuple[Heading, ...]:
     """Outline entries at the place of their title on the page, else at its top."""
     found, position = [], 0
     for level, title in entries:
-        pattern = r"\W+".join(map(re.escape, re.findall(r"\w+", title)))
-        match = re.compile(pattern, re.IGNORECASE).search(text, position) if pattern else None
-        start = match.start() if match else position
-        if match:
-            line = text.rfind("\n", 0, start) + 1
-            # A section number stands before the title on the same line.
-            start = line if re.fullmatch(r"[\W\dA-Z]{0,12}", text[line:start]) else start
-        position = max(position, start)
+        position = max(position, _place(text, title, position))
         found.append(Heading(position, level, title))
     return tuple(found)
 
 
-# --- pypdf -----------------------------------------------------------------------------------
+def _place(text: str, title: str, position: int) -> int:
+    """Where a title stands: best on a line of its own, else anywhere behind `position`."""
+    words = re.findall(r"\w+", title)
+    if not words:
+        return position
+    found, rank = position, 0
+    pattern = r"\W+".join(map(re.escape, words))
+    for match in re.finditer(pattern, text[position:], re.IGNORECASE):
+        start, end = position + match.start(), position + match.end()
+        line = text.rfind("\n", 0, start) + 1
+        first = _NUMBER.fullmatch(text, line, start) is not None
+        alone = first and not re.search(r"\w", text[end : (text + "\n").index("\n", end)])
+        if (here := 1 + first + alone) > rank:
+            found, rank = line if first else start, here
+    return found
 
 
-def _with_pypdf(data: bytes, source: str, reason: str) -> Iterator[Piece]:
-    """The fallback: slower, and it loses some blanks, but it opens files with junk in front."""
-    import logging
-
-    import pypdf
-
-    logging.getLogger("pypdf").setLevel(logging.CRITICAL)
-    start = max(0, data.find(b"%PDF-"))
-    try:
-        reader = pypdf.PdfReader(io.BytesIO(data[start:]), strict=False)
-        if reader.is_encrypted and not reader.decrypt(""):
-            raise _encrypted(source)
-        labels = list(reader.page_labels)
-        count = len(reader.pages)
-    except EncryptedDocument:
-        raise
-    except Exception as error:  # because pypdf raises whatever a damaged file makes it meet
-        raise _broken(source, reason) from error
-    if not count:
-        raise _broken(source, reason)
-    return _pypdf_pages(reader, labels)
+# What stands before a title on its line: "2.1", "A.3", "Chapter 2:", or nothing.
+_NUMBER = re.compile(
+    r"\W*(?:(?:chapter|chapitre|appendix|annexe|part|section)\s+)?(?:[\dA-Z][\d.A-Z]{0,10}\W*)?",
+    re.I,
+)
 
 
-def _broken(source: str, reason: str) -> BrokenDocument:
+def broken(source: str, reason: str) -> BrokenDocument:
     return BrokenDocument(
         f"{source} is not a sound PDF: it is damaged or cut short ({reason.rstrip('.')}). "
         f"Get the file again."
     )
-
-
-def _pypdf_pages(reader: Any, labels: list[str]) -> Iterator[Piece]:
-    for index, page in enumerate(reader.pages):
-        try:
-            text = _tidied(page.extract_text())
-        except Exception:  # because a damaged page must not take the others with it
-            text = "\n"
-        yield Piece(text, labels[index] if index < len(labels) else str(index + 1))

@@ -18,14 +18,17 @@ import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
-from itertools import accumulate
+from itertools import accumulate, chain
 
 from memreader.document import Arriving, Document, Heading, Piece, Span
 from memreader.errors import ConfigurationError
 from memreader.llm.base import TokenCounter
+from memreader.tokens import for_parts
 
 SMALLEST_BUDGET = 16
 """Tokens. Below this a single code point could pass the budget."""
+SAMPLE = 16_000
+"""Characters by which a counter for small parts is scaled."""
 
 _PARAGRAPH = re.compile(r"\n[^\S\n]*\n\s*")
 _SENTENCE = re.compile(r"""(?<=[.!?…])["'”’»)\]]*\s+|(?<=[。！？；])["”’」』）]*\s*|\n""")
@@ -101,9 +104,21 @@ def _chunks(
             f"A chunk budget of {budget} tokens is too small to read with; "
             f"give at least {SMALLEST_BUDGET}."
         )
-    for start, text, tokens in _pack(_atoms(pieces, budget, counter), budget, counter):
+    sample, pieces = _sampled(pieces)
+    atoms = _atoms(pieces, budget, for_parts(counter, sample))
+    for start, text, tokens in _pack(atoms, budget, counter):
         yield Chunk(index, Span(document, start, start + len(text)), text, tokens)
         index += 1
+
+
+def _sampled(pieces: Iterable[Piece]) -> tuple[str, Iterable[Piece]]:
+    """The first text that is not blank, and all the pieces again."""
+    waiting, taken = iter(pieces), list[Piece]()
+    for piece in waiting:
+        taken.append(piece)
+        if piece.text and not piece.text.isspace():
+            return piece.text[:SAMPLE], chain(taken, waiting)
+    return "", taken
 
 
 def _pack(
@@ -170,7 +185,7 @@ def _emit(
                 (start + at, part, counter.count(part))
                 for at, part in _hard_split(text, budget, counter)
             ]
-        cut -= 1
+        cut = max(1, min(cut - 1, cut * budget // tokens))
 
 
 def _atoms(pieces: Iterable[Piece], budget: int, counter: TokenCounter) -> Iterator[_Atom]:

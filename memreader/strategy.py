@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, Protocol, get_type_hints, runtime_checkable
@@ -42,8 +43,9 @@ class Planned(Protocol):
         ...
 
 
-def available() -> dict[str, EntryPoint]:
-    """Installed strategies by name, in order; none of them is imported."""
+@functools.lru_cache(maxsize=1)
+def available() -> Mapping[str, EntryPoint]:
+    """Installed strategies by name, in order; none of them is imported. Looked up once."""
     return {e.name: e for e in sorted(entry_points(group=GROUP), key=lambda e: e.name)}
 
 

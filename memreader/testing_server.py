@@ -86,8 +86,7 @@ class MisbehavingServer:
 
     def __enter__(self) -> MisbehavingServer:
         handler = type("Handler", (_Handler,), {"owner": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), handler)
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.02,), daemon=True
         )
@@ -154,6 +153,17 @@ class MisbehavingServer:
                 return
 
 
+class _Server(ThreadingHTTPServer):
+    """Threads that end with the process; clients that are killed are no news."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Report what is the server's own fault alone."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 class _Handler(BaseHTTPRequestHandler):
     """Speaks HTTP for its owner."""
 
@@ -181,7 +191,12 @@ class _Handler(BaseHTTPRequestHandler):
         """Answers, token counts, and what Ollama shows of a model."""
         at = self.owner
         at.paths.append(self.path)
-        body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"{}")
+        size = int(self.headers.get("Content-Length", 0))
+        data = self.rfile.read(size)
+        if len(data) < size:  # the client died while it was sending
+            self.close_connection = True
+            return
+        body = json.loads(data or b"{}")
         if self.path in ("/v1/chat/completions", "/api/chat"):
             defect = at.begin(body)
             try:

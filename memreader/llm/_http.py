@@ -96,7 +96,8 @@ class Endpoint:
     key: str | None = field(default=None, repr=False)
     timeout: float = 600.0
     """Seconds to wait for the next bytes of an answer."""
-    connections: int = 8
+    connections: int | None = None
+    """At most; None leaves it to the gate, which limits what is in flight."""
     keep_alive: bool = True
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
@@ -164,7 +165,7 @@ class Http:
             timeout=httpx2.Timeout(at.timeout, connect=CONNECT, pool=None),
             limits=httpx2.Limits(
                 max_connections=at.connections,
-                max_keepalive_connections=at.connections if at.keep_alive else 0,
+                max_keepalive_connections=(at.connections or 64) if at.keep_alive else 0,
             ),
             # Without TLS no certificates are needed, whose loading takes 0.1 s.
             verify=not at.url.startswith("http://"),

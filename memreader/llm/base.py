@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 Role = Literal["system", "user", "assistant"]
@@ -80,10 +80,11 @@ class Request:
         `mask` is left out of the texts: the fence's delimiter, which is absent from all
         documents, and which changes when any of them does, while a chunk may not have changed.
         """
-        fields = asdict(self)
-        if mask:
-            for message in fields["messages"]:
-                message["content"] = message["content"].replace(mask, "\0")
+        fields = {name: getattr(self, name) for name in self.__slots__}
+        fields["messages"] = [
+            {"role": m.role, "content": m.content.replace(mask, "\0") if mask else m.content}
+            for m in self.messages
+        ]
         body = json.dumps([model, fields], sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(body.encode("utf-8", "surrogatepass")).hexdigest()[:40]
 

@@ -201,7 +201,23 @@ class Dispatcher:
     # --- attempts ------------------------------------------------------------------------
 
     async def _attempts(self, call: _Call) -> Reply:
+        try:
+            reply = await self._attempt(call)
+        except (TransientError, Unreachable) as error:
+            reply = await self._retried(call, error)
+        self._succeeded, self._failed = True, 0
+        return reply
+
+    async def _retried(self, call: _Call, error: TransientError | Unreachable) -> Reply:
+        """Further attempts after a first one that failed, which counts as the first here too."""
         from tenacity import AsyncRetrying, retry_if_exception_type
+
+        failed: list[TransientError | Unreachable] = [error]
+
+        async def attempt() -> Reply:
+            if failed:
+                raise failed.pop()
+            return await self._attempt(call)
 
         retrying = AsyncRetrying(
             retry=retry_if_exception_type((TransientError, Unreachable)),
@@ -211,10 +227,9 @@ class Dispatcher:
             reraise=True,
         )
         try:
-            reply: Reply = await retrying(self._attempt, call)
-        except (TransientError, Unreachable) as error:
-            raise self._final(error) from error
-        self._succeeded, self._failed = True, 0
+            reply: Reply = await retrying(attempt)
+        except (TransientError, Unreachable) as last:
+            raise self._final(last) from last
         return reply
 
     async def _attempt(self, call: _Call) -> Reply:

@@ -111,10 +111,7 @@ async def _served(
     private = is_private(url)
     provider = name.partition(":")[0] if url == OPENAI else None
     headers = _organisation(settings.environment) if url == OPENAI else {}
-    connections = settings.concurrency or HOSTED_CONCURRENCY
-    http = Http(
-        Endpoint(url, key, settings.timeout, connections, keep_alive=not private, headers=headers)
-    )
+    http = Http(Endpoint(url, key, settings.timeout, keep_alive=not private, headers=headers))
     try:
         facts = await _facts(http, model, provider, url)
         counter: TokenCounter = counter_for(model)

@@ -30,7 +30,7 @@ def citation(evidence: Evidence, corpus: Corpus) -> Citation:
     if span is None:
         return Citation("", 0, 0, evidence.quote, None, None, "unverified")
     document = corpus[span.document]
-    page = document.page_at(span.start)
+    page = document.page_of(span)
     return Citation(
         document.source,
         span.start,

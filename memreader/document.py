@@ -81,6 +81,14 @@ class Document:
         at = bisect.bisect_right(self.pages, offset, key=lambda page: page.start) - 1
         return self.pages[at] if at >= 0 else None
 
+    def page_of(self, span: Span) -> Page | None:
+        """The page that holds most of a span, the first of equals; None without pages."""
+        first = self.page_at(span.start)
+        if first is None or span.end <= first.end:
+            return first
+        touched = [p for p in self.pages[first.index :] if p.start < span.end]
+        return max(touched, key=lambda p: min(p.end, span.end) - max(p.start, span.start))
+
     @property
     def pages_without_text(self) -> tuple[int, ...]:
         """Physical numbers (from 1) of the pages on which no text was found."""
@@ -103,8 +111,9 @@ class Arriving:
     """A document whose text is still being extracted, so that reading can start on page one.
 
     `id` hashes the bytes of the file, hence is known before the text is. Pieces are pulled with
-    `advance`; `finish` pulls the rest and gives the `Document`. Errors of the loader are raised
-    by the call that meets them.
+    `advance`; `finish` pulls the rest and gives the `Document`. An error of the loader is raised
+    by the call that meets it and by each later one, so that half a document is never taken for
+    the whole.
     """
 
     id: str
@@ -117,6 +126,7 @@ class Arriving:
     _headings: list[Heading] = field(default_factory=list)
     _length: int = 0
     _document: Document | None = None
+    _failed: Exception | None = None
 
     @classmethod
     def of(cls, document: Document) -> Arriving:
@@ -134,9 +144,16 @@ class Arriving:
         """Pull the next piece; None when the document is complete."""
         if self._document is not None:
             return None
-        piece = next(self.pieces, None)
+        if self._failed is not None:
+            raise self._failed
+        try:
+            piece = next(self.pieces, None)
+            if piece is None:
+                self._complete()
+        except Exception as error:  # because a generator that failed looks like one at its end
+            self._failed = error
+            raise
         if piece is None:
-            self._complete()
             return None
         start, self._length = self._length, self._length + len(piece.text)
         self._text.append(piece.text)

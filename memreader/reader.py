@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
@@ -19,10 +19,12 @@ from memreader.budget import Limits
 from memreader.document import Arriving, Corpus, Document
 from memreader.errors import ConfigurationError
 from memreader.llm.base import Model
+from memreader.loaders.opening import Opened, Skipped, open_documents
 from memreader.session import Control, Listener, Resumption, Session, Stores
 from memreader.strategy import Strategy, configured, make
 
-Documents = str | Path | Document | Corpus | Arriving | Sequence[str | Path | Document | Arriving]
+Item = str | Path | Document | Arriving
+Documents = Item | Corpus | Opened | Sequence[Item]
 Opener = Callable[[], AbstractAsyncContextManager[Model]]
 
 
@@ -58,13 +60,21 @@ class Reader:
         Raises DocumentError, ConfigurationError and EndpointError; a cap or an interrupt is no
         error but gives a partial answer.
         """
-        arriving = opened(documents)
+        found = opened(documents)
         strategy = self.strategy_object()
         async with self._model() as model:
             session = Session(
-                arriving, question, model, strategy, self.limits, self.stores, self.resumption
+                list(found.documents),
+                question,
+                model,
+                strategy,
+                self.limits,
+                self.stores,
+                self.resumption,
             )
             session.listen(on_event, control)
+            for left_out in found.skipped:
+                session.stream.emit(events.Note(text=f"skipped {left_out.path}: {left_out.reason}"))
             if self.probe:
                 await session.probe()
             return await session.read()
@@ -79,7 +89,7 @@ class Reader:
         with ThreadPoolExecutor(max_workers=1) as thread:
             return thread.submit(anyio.run, call).result()
 
-    async def stream(self, documents: Documents, question: str) -> AsyncIterator[events.Event]:
+    async def stream(self, documents: Documents, question: str) -> AsyncGenerator[events.Event]:
         """The events of a reading as they happen; the last one carries the answer."""
         queue: asyncio.Queue[events.Event | None] = asyncio.Queue()
         reading = asyncio.ensure_future(self.aask(documents, question, on_event=queue.put_nowait))
@@ -108,26 +118,27 @@ class Reader:
                 yield model
 
 
-def opened(documents: Documents) -> list[Arriving]:
+def opened(documents: Documents) -> Opened:
     """Documents as the engine wants them; paths are opened, text has to be a Document.
 
     Raises DocumentError where a path cannot be read, ConfigurationError where there is nothing.
     """
+    if isinstance(documents, Opened):
+        return documents
     if isinstance(documents, Corpus):
-        return [Arriving.of(d) for d in documents.documents]
-    several = (
-        [documents] if isinstance(documents, str | Path | Document | Arriving) else list(documents)
-    )
+        documents = documents.documents
+    several = [documents] if isinstance(documents, Item) else list(documents)
     if not several:
         raise ConfigurationError("No document was given. Give at least one file.")
     found: list[Arriving] = []
+    skipped: list[Skipped] = []
     for item in several:
         if isinstance(item, Arriving):
             found.append(item)
         elif isinstance(item, Document):
             found.append(Arriving.of(item))
         else:
-            from memreader.loaders import open_documents
-
-            found += open_documents([item]).documents
-    return found
+            inside = open_documents([item])
+            found += inside.documents
+            skipped += inside.skipped
+    return Opened.distinct(found, skipped)

@@ -214,7 +214,7 @@ class EndpointCounter:
     about a millisecond, which is why this is not asynchronous.
     """
 
-    def __init__(self, url: str, *, remembered: int = 64, timeout: float = 60.0) -> None:
+    def __init__(self, url: str, *, remembered: int = 256, timeout: float = 60.0) -> None:
         self.url = url
         self.exact = True
         self.name = "endpoint (/tokenize)"

@@ -14,6 +14,7 @@ from memreader.cli.common import files_and_question, opened_files, options_from
 if TYPE_CHECKING:
     from memreader.answer import Answer
     from memreader.llm.base import Model
+    from memreader.loaders.opening import Opened
     from memreader.reader import Reader
     from memreader.session import Control
     from memreader.settings import Settings
@@ -157,14 +158,14 @@ class _Asking:
             current.probe,
         )
 
-    async def _interruptible(self, reader: Reader, documents: list[Any], listener: Any) -> Answer:
+    async def _interruptible(self, reader: Reader, documents: Opened, listener: Any) -> Answer:
         from memreader.session import Control
 
         control = Control()
         with _signals(control, quiet=self.loud == "quiet"):
             return await reader.aask(documents, self.question, on_event=listener, control=control)
 
-    def _confirm_price(self, reader: Reader, model: Model, documents: list[Any]) -> None:
+    def _confirm_price(self, reader: Reader, model: Model, documents: Opened) -> None:
         """Ask before spending over a dollar (DESIGN.md, section 6: Money)."""
         from memreader.cli.money import confirm
 

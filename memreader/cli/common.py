@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from memreader.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from memreader.document import Arriving
+    from memreader.loaders.opening import Opened
 
 
 def files_and_question(arguments: list[str]) -> tuple[list[str], str]:
@@ -41,7 +41,7 @@ def options_from(pairs: list[str] | None) -> dict[str, str]:
     return options
 
 
-def opened_files(files: list[str], *, quiet: bool) -> list[Arriving]:
+def opened_files(files: list[str], *, quiet: bool) -> Opened:
     """Open documents; files of a folder that cannot be read get a line on standard error each."""
     from memreader.loaders import open_documents
 
@@ -49,4 +49,4 @@ def opened_files(files: list[str], *, quiet: bool) -> list[Arriving]:
     if not quiet:
         for skipped in found.skipped:
             print(f"memreader: skipped {skipped.path}: {skipped.reason}", file=sys.stderr)
-    return list(found.documents)
+    return found

@@ -9,8 +9,8 @@ from memreader.errors import BudgetRefused
 from memreader.strategy import Planned
 
 if TYPE_CHECKING:
-    from memreader.document import Arriving
     from memreader.llm.base import Model
+    from memreader.loaders.opening import Opened
     from memreader.reader import Reader
 
 ASK_ABOVE = 1.0
@@ -20,7 +20,7 @@ ASK_ABOVE = 1.0
 def confirm(
     reader: Reader,
     model: Model,
-    documents: list[Arriving],
+    documents: Opened,
     question: str,
     *,
     max_cost: float | None,
@@ -50,12 +50,12 @@ def confirm(
         raise BudgetRefused("Nothing was spent.")
 
 
-def _expected(reader: Reader, model: Model, documents: list[Arriving], question: str) -> float:
+def _expected(reader: Reader, model: Model, documents: Opened, question: str) -> float:
     from memreader.document import Corpus
 
     strategy = reader.strategy_object()
     if not isinstance(strategy, Planned):
         return 0.0
-    corpus = Corpus(tuple(d.finish() for d in documents))
+    corpus = Corpus(tuple(d.finish() for d in documents.documents))
     cost = strategy.plan(corpus, question, model).cost(model.price)
     return 0.0 if cost is None else cost[1]

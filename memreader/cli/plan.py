@@ -39,7 +39,7 @@ def plan(
 
     files, question = files_and_question(arguments)
     settings = resolve({"model": model, "window": window})
-    corpus = Corpus(tuple(d.finish() for d in opened_files(files, quiet=False)))
+    corpus = Corpus(tuple(d.finish() for d in opened_files(files, quiet=False).documents))
 
     async def planned() -> list[dict[str, Any]]:
         from memreader.probing import remembered

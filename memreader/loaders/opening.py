@@ -35,6 +35,17 @@ class Opened:
     documents: tuple[Arriving, ...]
     skipped: tuple[Skipped, ...] = ()
 
+    @classmethod
+    def distinct(cls, found: Sequence[Arriving], skipped: Sequence[Skipped]) -> Opened:
+        """Each content once, at its first place; the others are skipped and say so."""
+        first = {a.id: a for a in reversed(found)}
+        again = [
+            Skipped(a.source, f"its content is the same as that of {first[a.id].source}")
+            for a in found
+            if first[a.id] is not a
+        ]
+        return cls(tuple(a for a in found if first[a.id] is a), (*skipped, *again))
+
 
 def open_documents(
     sources: Sequence[str | Path], *, stdin: Callable[[], bytes] | None = None
@@ -55,13 +66,7 @@ def open_documents(
             skipped += inside.skipped
         else:
             found.append(open_document(source))
-    unique = {a.id: a for a in reversed(found)}
-    skipped += [
-        Skipped(a.source, f"its content is the same as that of {unique[a.id].source}")
-        for a in found
-        if unique[a.id] is not a
-    ]
-    return Opened(tuple(a for a in found if unique[a.id] is a), tuple(skipped))
+    return Opened.distinct(found, skipped)
 
 
 def open_document(path: str | Path) -> Arriving:

@@ -104,6 +104,8 @@ class Piece:
     """The printed label when the piece is a page; None when the format has no pages."""
     headings: tuple[Heading, ...] = ()
     """Headings inside this piece; their `start` counts from the piece's first character."""
+    share: float | None = None
+    """How much of the document is here with this piece, 0 to 1, where the loader can tell."""
 
 
 @dataclass(slots=True)
@@ -121,6 +123,8 @@ class Arriving:
     pieces: Iterator[Piece]
     check: Callable[[Document], None] | None = None
     """Called with the finished document; raises a DocumentError when it holds no text."""
+    share: float | None = None
+    """How much of the document is here, 0 to 1; None where it cannot be told."""
     _text: list[str] = field(default_factory=list)
     _pages: list[Page] = field(default_factory=list)
     _headings: list[Heading] = field(default_factory=list)
@@ -131,7 +135,7 @@ class Arriving:
     @classmethod
     def of(cls, document: Document) -> Arriving:
         """A document that is already here: one piece, already pulled by `finish`."""
-        arriving = cls(document.id, document.source, iter(()))
+        arriving = cls(document.id, document.source, iter(()), share=1.0)
         arriving._document = document
         return arriving
 
@@ -155,6 +159,7 @@ class Arriving:
             raise
         if piece is None:
             return None
+        self.share = piece.share
         start, self._length = self._length, self._length + len(piece.text)
         self._text.append(piece.text)
         if piece.page_label is not None:

@@ -37,6 +37,18 @@ class RunStarted(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkMade(Event):
+    """A chunk was cut for whoever reads next."""
+
+    kind: ClassVar[str] = "chunk_made"
+    index: int
+    span: Span
+    tokens: int
+    expected: int | None
+    """Chunks in all, estimated from how much of the text this one reaches; None: unknown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChunksMade(Event):
     """All documents are cut: how much there is to read. Follows the last chunk."""
 

@@ -20,27 +20,19 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-import anyio
-import anyio.to_thread
 from anyio.abc import TaskGroup
 
 from memreader import events
 from memreader.answer import Draft, Version
 from memreader.calls import Caller
-from memreader.chunking import Chunk, chunk_arriving, chunk_document
-from memreader.document import Arriving, Corpus, Span, content_hash
+from memreader.chunking import Chunk
+from memreader.document import Corpus, Span, content_hash
 from memreader.errors import BudgetExceeded, ModelTooSmall, PromptTooLong, ReplyUnusable
 from memreader.evidence import (
     NO_INFORMATION,
-    SUPPORTED,
     Evidence,
-    Support,
-    align,
-    locate,
-    relevance,
-    says_not_found,
-    support,
 )
+from memreader.grounding import Grounding, Source
 from memreader.llm.base import Message, Model, Reply, Request
 from memreader.prompts import Fence, PromptFiles, Untrusted, Value, engine_prompt, render
 from memreader.shelf import Shelf
@@ -55,10 +47,10 @@ from memreader.structured import (
     parse,
     without_reasoning,
 )
+from memreader.supply import Supply
 
 T = TypeVar("T")
 R = TypeVar("R")
-Source = Chunk | Evidence
 _NONE: Mapping[str, Value] = MappingProxyType({})
 
 
@@ -101,7 +93,7 @@ class Run:
     """One reading in progress. Strategies get it as an argument and act through it alone."""
 
     question: str
-    arriving: Sequence[Arriving]
+    supply: Supply
     model: Model
     caller: Caller
     rendering: Rendering
@@ -113,71 +105,23 @@ class Run:
     kept: Draft | None = None
     capped: bool = False
     """Whether a cap or an interrupt has stopped the reading."""
-    chunk_size: int | None = None
-    all_made: bool = False
 
     # --- what there is to read -------------------------------------------------------------
 
-    async def chunks(self, size: int) -> AsyncIterator[Chunk]:
-        """Chunks of all documents in order, each at most `size` tokens.
+    def chunks(self, size: int) -> AsyncIterator[Chunk]:
+        """Chunks of all documents in order, each at most `size` tokens, made as they are asked for.
 
-        They are made as they are asked for: reading starts while a PDF is still being extracted.
+        A model that reads only shorter passages well gets those.
         """
-        self.chunk_size = chunk_budget(size, self.model)
-        index = 0
-        for arriving in self.arriving:
-            async for chunk in self._cut(arriving, self.chunk_size, index):
-                self.caller.ledger.add(chunk)
-                index = chunk.index + 1
-                yield chunk
-        self._all_made()
-
-    async def _cut(self, arriving: Arriving, budget: int, index: int) -> AsyncIterator[Chunk]:
-        counter = self.model.counter
-        if arriving.complete:
-            for chunk in chunk_document(arriving.finish(), budget, counter, first_index=index):
-                yield chunk
-            return
-        chunks = chunk_arriving(arriving, budget, counter, first_index=index)
-        while (made := await anyio.to_thread.run_sync(next, chunks, None)) is not None:
-            yield made
+        return self.supply.chunks(chunk_budget(size, self.model))
 
     async def whole(self) -> list[Chunk]:
         """Each document as one chunk, for readers that show documents as they are."""
-        chunks: list[Chunk] = []
-        for document in (await self.corpus()).documents:
-            text = document.text.strip()
-            if not text:
-                continue
-            start = document.text.find(text)
-            span = Span(document.id, start, start + len(text))
-            chunks.append(Chunk(len(chunks), span, text, self.model.counter.count(text)))
-            self.caller.ledger.add(chunks[-1])
-        self._all_made()
-        return chunks
-
-    def account_for_the_rest(self, corpus: Corpus) -> None:
-        """Cut what a capped reading never reached, so that the coverage counts it as skipped."""
-        if self.all_made or self.chunk_size is None:
-            return
-        index = 0
-        for document in corpus.documents:
-            for chunk in chunk_document(
-                document, self.chunk_size, self.model.counter, first_index=index
-            ):
-                self.caller.ledger.add(chunk)
-                index = chunk.index + 1
-        self._all_made()
-
-    def _all_made(self) -> None:
-        if not self.all_made:
-            self.all_made = True
-            ledger = self.caller.ledger
-            self.emit(events.ChunksMade(chunks=ledger.made, tokens=ledger.tokens))
+        return await self.supply.whole()
 
     async def corpus(self) -> Corpus:
         """All documents, whole."""
-        return Corpus(tuple([await anyio.to_thread.run_sync(a.finish) for a in self.arriving]))
+        return await self.supply.corpus()
 
     def room(self, *parts: str, reply: int = 0) -> int:
         """Tokens left in the window beside these parts and a reply of `reply` tokens."""
@@ -287,10 +231,8 @@ class Run:
 
     def _derived(self, shape: type[S], form: PlainForm, text: str, sources: Sequence[Source]) -> S:
         """Fill a shape from free text: code decides what a small model cannot (DESIGN.md, 3)."""
-        found, quote = self.best_support(text, sources)
-        refused = form.must_be_supported and found < SUPPORTED
-        if refused:  # what the question itself points at is kept as partial evidence
-            found, quote = 0.0, self._most_relevant(sources)
+        found, quote = self._grounding.judged(form, text, sources)
+        refused = form.must_be_supported and not found
         fields: dict[str, Any] = {form.answer: NO_INFORMATION if refused else text}
         if form.evidence is not None:
             fields[form.evidence] = quote
@@ -300,57 +242,16 @@ class Run:
 
     # --- evidence --------------------------------------------------------------------------
 
-    def best_support(self, answer: str, sources: Sequence[Source]) -> tuple[float, str]:
-        """Best support of an answer among sources, and the sentence that gives it."""
-        best, quote = Support(0.0), ""
-        for source in sources:
-            text = source.text if isinstance(source, Chunk) else source.quote
-            found = support(self.question, answer, text)
-            if found.score > best.score:
-                best, quote = found, text[found.start : found.end]
-        return best.score, quote
-
     def evidence(self, quoted: str, answer: str, chunk: Chunk) -> tuple[Evidence, ...]:
         """Evidence for an answer from one chunk: its quoted lines found in the text, or located.
 
         Lines that are not found are given as unverified only where nothing else is there.
         """
-        if self.model.wire == "plain":
-            best = locate(self.question, answer, chunk.text, chunk.span)
-            return (best,) if best else self._pointed_at(quoted, chunk)
-        found, missing = [], []
-        for quote in quote_lines(quoted):
-            match = align(quote, chunk.text)
-            if match is None:
-                missing.append(Evidence(quote, None, "unverified", 0.0))
-                continue
-            span = Span(
-                chunk.span.document, chunk.span.start + match.start, chunk.span.start + match.end
-            )
-            text = chunk.text[match.start : match.end]
-            score = support(self.question, answer, text).score
-            found.append(Evidence(text, span, match.verified, score))
-        if not found and (best := locate(self.question, answer, chunk.text, chunk.span)):
-            found.append(best)
-        return tuple(found) or tuple(missing[:1])
+        return self._grounding.evidence(quoted, answer, chunk)
 
-    def _most_relevant(self, sources: Sequence[Source]) -> str:
-        best, quote = Support(0.0), ""
-        for source in sources:
-            text = source.text if isinstance(source, Chunk) else source.quote
-            found = relevance(self.question, text)
-            if found.score > best.score:
-                best, quote = found, text[found.start : found.end]
-        return quote
-
-    def _pointed_at(self, quote: str, chunk: Chunk) -> tuple[Evidence, ...]:
-        """Partial evidence of a plain model: a sentence that code chose by the question alone."""
-        at = chunk.text.find(quote) if quote else -1
-        if at < 0:
-            return ()
-        start = chunk.span.start + at
-        span = Span(chunk.span.document, start, start + len(quote))
-        return (Evidence(quote, span, "located", relevance(self.question, quote).score / 2),)
+    @property
+    def _grounding(self) -> Grounding:
+        return Grounding(self.question, plain=self.model.wire == "plain")
 
     def narrowed(self, items: Sequence[T], rank: Callable[[T], Any]) -> list[T]:
         """What the model is shown of several items: all, but to a plain model the best alone.
@@ -404,7 +305,7 @@ class Run:
 
     async def index(self, name: str, build: Callable[[], Awaitable[T]]) -> T:
         """A question-free index as plain JSON values, built once and kept in the shelf."""
-        documents = "\n".join(a.id for a in self.arriving)
+        documents = "\n".join(a.id for a in self.supply.arriving)
         key = content_hash(f"{documents}\n{self.index_key}\n{name}")
         kept = self.shelf.get(key)
         if kept is not None:
@@ -432,9 +333,3 @@ class Run:
 
 def _chunks(sources: Sequence[Source]) -> list[Chunk]:
     return [s for s in sources if isinstance(s, Chunk)]
-
-
-def quote_lines(text: str) -> list[str]:
-    """The quotes in a field: one a line, without bullets and quotation marks."""
-    lines = (line.strip().lstrip("-*•>").strip() for line in text.splitlines())
-    return [line for line in lines if len(line) > 2 and not says_not_found(line)]

@@ -29,6 +29,7 @@ from memreader.prompts import Fence, PromptFiles
 from memreader.run import Rendering, Run
 from memreader.shelf import Shelf
 from memreader.strategy import Strategy, name_of, options_of
+from memreader.supply import Supply
 
 Listener = Callable[[events.Event], None]
 
@@ -153,7 +154,7 @@ class Session:
             caller.mask = rendering.fence.delimiter
             run = Run(
                 self.question,
-                self.arriving,
+                Supply(self.arriving, self.model.counter, caller.ledger, self.stream.emit),
                 self.model,
                 caller,
                 rendering,
@@ -183,7 +184,7 @@ class Session:
 
     async def _answer(self, run: Run, draft: Draft) -> Answer:
         corpus = await run.corpus()
-        run.account_for_the_rest(corpus)
+        run.supply.account_for_the_rest(corpus)
         caller, ledger = run.caller, run.caller.ledger
         read = ledger.spans_read()
         evidence = cited(draft, corpus, self.question, read) if draft.text else []
@@ -282,7 +283,7 @@ class Session:
 def dispatcher_of(model: Model) -> Dispatcher:
     """The endpoint's dispatcher; a model in this process has one of its own."""
     if model.endpoint == "in-process":
-        return Dispatcher(concurrency=model.concurrency)
+        return Dispatcher(concurrency=model.concurrency, policy=model.retry)
     return Dispatcher.for_endpoint(model.endpoint, concurrency=model.concurrency)
 
 

@@ -19,6 +19,7 @@ from memreader.document import content_hash
 from memreader.errors import MemreaderError
 from memreader.evidence import NO_INFORMATION
 from memreader.llm.base import FREE, LLM, Model, Price, Reply, Request, TokenCounter, Usage, Wire
+from memreader.llm.retry import RetryPolicy
 from memreader.testing_server import Defect, MisbehavingServer
 
 __all__ = [
@@ -63,6 +64,7 @@ def a_model(
         wire=wire,
         price=price,
         concurrency=concurrency,
+        retry=RetryPolicy(base=0.0),
     )
 
 

@@ -59,17 +59,18 @@ class _Display:
 
         self._model = model
         self._progress = Progress(
-            TextColumn("reading"),
-            BarColumn(bar_width=30),
-            TextColumn("{task.completed}/{task.total} chunks"),
-            TextColumn("{task.fields[spend]}"),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            TextColumn("{task.fields[told]}"),
             TimeRemainingColumn(compact=True),
             console=Console(stderr=True),
             transient=True,
+            expand=True,
+            speed_estimate_period=600,  # seconds; a call to a small local model may take one minute
         )
-        self._task = self._progress.add_task("reading", total=None, spend="")
+        self._task = self._progress.add_task("reading", total=None, told="")
         self._read: set[int] = set()
-        self._made = 0
+        self._chunks = ""
         self._calls = self._tokens = 0
         self._usd: float | None = 0.0
 
@@ -83,8 +84,10 @@ class _Display:
     def take(self, event: events.Event) -> None:
         """Show an event."""
         match event:
+            case events.ChunkMade():
+                self._expect(event.expected, "about ")
             case events.ChunksMade():
-                self._progress.update(self._task, total=event.chunks)
+                self._expect(event.chunks, "")
             case events.CallFinished():
                 self._count(event)
             case events.AttemptFailed():
@@ -101,9 +104,23 @@ class _Display:
             self._usd = None
         elif self._usd is not None:
             self._usd += event.cost_usd
+        self._progress.update(self._task, completed=len(self._read))
+        self._show()
+
+    def _expect(self, chunks: int | None, about: str) -> None:
+        """How many chunks there are to read, as far as it is known."""
+        self._chunks = f" of {about}{chunks:,}" if chunks else ""
+        self._progress.update(self._task, total=chunks)
+        self._show()
+
+    def _show(self) -> None:
+        price = self._model.price
+        free = price is not None and not (price.input or price.output)
         money = "price unknown" if self._usd is None else f"${self._usd:,.4f}"
-        self._progress.update(
-            self._task,
-            completed=len(self._read),
-            spend=f"{self._calls:,} calls · {self._tokens:,} tokens · {money}",
-        )
+        told = [
+            f"{len(self._read):,}{self._chunks} chunks",
+            f"{self._calls:,} {'call' if self._calls == 1 else 'calls'}",
+            f"{self._tokens:,} tokens",
+            "$0" if free else money,
+        ]
+        self._progress.update(self._task, told=" · ".join(told))

@@ -9,7 +9,10 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    from memreader.llm.retry import RetryPolicy
 
 Role = Literal["system", "user", "assistant"]
 Wire = Literal["schema", "labelled", "plain"]
@@ -172,6 +175,8 @@ class Model:
     """Most tokens of document text that this model reads well in one call; None: its window."""
     overhead: int = 8
     """Tokens of chat template for each message, from above."""
+    retry: RetryPolicy | None = None
+    """How failed calls to a model in this process are retried; None: as those of a server."""
 
     @property
     def identity(self) -> str:

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 from xml.etree import ElementTree
 
 from memreader.document import Arriving, Document, Piece, content_hash
-from memreader.errors import BrokenDocument, DocumentError, EncryptedDocument, NoText
+from memreader.errors import BrokenDocument, EncryptedDocument, NoText
 from memreader.loaders.archive import opened_archive, part
 from memreader.loaders.html import extracted, markup
 
@@ -23,34 +23,24 @@ def arriving(data: bytes, source: str) -> Arriving:
     title, chapters = _spine(archive, source)
     if _encrypted(archive, source) & set(chapters):
         raise EncryptedDocument(f"{source} is protected (DRM). Give a copy without protection.")
-    failed: list[DocumentError] = []
-
-    def pieces() -> Iterator[Piece]:
-        try:
-            yield from _pieces(archive, chapters, title, source)
-        except DocumentError as error:
-            failed.append(error)
-            raise
 
     def check(document: Document) -> None:
-        # An iterator that has raised merely ends when asked again: never take a part for all.
-        if failed:
-            raise failed[0]
         if not document.text.strip():
             raise NoText(f"{source} holds no text: its chapters are empty or pictures.")
 
-    return Arriving(content_hash(data), source, pieces(), check)
+    return Arriving(content_hash(data), source, _pieces(archive, chapters, title, source), check)
 
 
 def _pieces(
     archive: zipfile.ZipFile, chapters: list[str], title: str, source: str
 ) -> Iterator[Piece]:
-    for name in chapters:
+    for number, name in enumerate(chapters, start=1):
         page = markup(part(archive, name, source), f"{source} (its part {name!r})", xml=True)
         text, headings = extracted(page, book=title)
         if text.strip():
             # Each chapter ends with a blank line, so that chunks never depend on how it arrived.
-            yield Piece(text.rstrip() + "\n\n", headings=tuple(headings))
+            share = number / len(chapters)
+            yield Piece(text.rstrip() + "\n\n", headings=tuple(headings), share=share)
 
 
 def _spine(archive: zipfile.ZipFile, source: str) -> tuple[str, list[str]]:

@@ -135,7 +135,8 @@ def _pages(
             failed += text is None
             tidy = tidied_page(text or "")
             headings = _located(tidy, outline.get(index, []))
-            yield Piece(tidy, " ".join(clean(label or "").split()) or str(index + 1), headings)
+            printed = " ".join(clean(label or "").split()) or str(index + 1)
+            yield Piece(tidy, printed, headings, share=(index + 1) / count)
         if failed == count:
             raise broken(source, "none of its pages can be loaded")
     finally:

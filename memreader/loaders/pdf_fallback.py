@@ -52,7 +52,8 @@ def _pages(reader: Any, labels: list[str]) -> Generator[Piece]:
                 text = tidied_page(reader.pages[index].extract_text())
         except Exception:  # because a damaged page must not take the others with it
             text = "\n"
-        yield Piece(text, " ".join(clean(labels[index]).split()) or str(index + 1))
+        printed = " ".join(clean(labels[index]).split()) or str(index + 1)
+        yield Piece(text, printed, share=(index + 1) / len(labels))
 
 
 @contextmanager

@@ -28,6 +28,7 @@ from memreader.errors import (
 from memreader.journal import Journal
 from memreader.llm.base import LLM, Model, Reply, Request, Usage
 from memreader.llm.truncation import check_truncation
+from memreader.tokens import count_long
 
 
 class Dispatch(Protocol):
@@ -97,7 +98,9 @@ class Caller:
 
     def tokens(self, request: Request) -> int:
         """Prompt tokens of a request, chat template included, from above."""
-        return self.model.counter.count(request.text) + self.model.overhead * len(request.messages)
+        return count_long(self.model.counter, request.text) + self.model.overhead * len(
+            request.messages
+        )
 
     async def call(
         self, request: Request, *, step: str, chunks: Sequence[Chunk] = (), final: bool = False

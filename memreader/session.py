@@ -26,7 +26,8 @@ from memreader.llm.base import Model
 from memreader.llm.dispatch import Dispatcher
 from memreader.probing import probed
 from memreader.prompts import Fence, PromptFiles
-from memreader.run import Rendering, Run
+from memreader.rendering import Rendering
+from memreader.run import Run
 from memreader.shelf import Shelf
 from memreader.strategy import Strategy, name_of, options_of
 from memreader.supply import Supply

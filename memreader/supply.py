@@ -12,6 +12,7 @@ from memreader.chunking import Chunk, chunk_arriving, chunk_document
 from memreader.coverage import Ledger
 from memreader.document import Arriving, Corpus, Span
 from memreader.llm.base import TokenCounter
+from memreader.tokens import count_long
 
 
 @dataclass(slots=True)
@@ -57,7 +58,7 @@ class Supply:
                 continue
             start = document.text.find(text)
             span = Span(document.id, start, start + len(text))
-            chunks.append(Chunk(len(chunks), span, text, self.counter.count(text)))
+            chunks.append(Chunk(len(chunks), span, text, count_long(self.counter, text)))
             self.ledger.add(chunks[-1])
         self._all_made()
         return chunks

@@ -243,6 +243,15 @@ class EndpointCounter:
             link.close()
 
 
+BLOCK = 200_000
+"""Characters that are counted at once of a text that may be a whole document."""
+
+
+def count_long(counter: TokenCounter, text: str) -> int:
+    """Tokens of a text of any length, counted in blocks: a server takes no 100 MB at once."""
+    return sum(counter.count(text[at : at + BLOCK]) for at in range(0, len(text), BLOCK))
+
+
 def for_parts(counter: TokenCounter, sample: str) -> TokenCounter:
     """What counts the many small parts of a text: the counter itself, if it needs no server.
 

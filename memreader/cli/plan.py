@@ -102,35 +102,40 @@ def _table(rows: list[dict[str, Any]]) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
-    for column in (
-        "strategy",
-        "calls",
-        "tokens in",
-        "tokens out",
-        "in a row",
-        "US dollars",
-        "reads",
-    ):
-        table.add_column(column, no_wrap=True, justify="left" if column == "strategy" else "right")
+    columns = ("strategy", "calls", "tokens in", "tokens out", "in a row", "US dollars", "reads")
+    table.add_column(columns[0], no_wrap=True)
+    for column in columns[1:]:
+        table.add_column(column, justify="right")
     for row in rows:
         if "note" in row:
             table.add_row(row["strategy"], row["note"])
             continue
-        cost = row["cost_usd"]
-        table.add_row(
-            row["strategy"],
-            *(
-                _figures(row[k])
-                for k in ("calls", "input_tokens", "output_tokens", "critical_path")
-            ),
-            "unknown" if cost is None else f"{cost[1]:.4f} (max {cost[2]:.4f})" if cost[2] else "0",
-            f"{row['coverage']:.0%}" if row["fits"] else "does not fit the window",
-        )
-    Console(width=140).print(table)
-    if rows and "model" in rows[0]:
-        typer.echo(f"\n{rows[0]['model']}, tokens counted by {rows[0]['tokens_counted_by']}.")
+        figures = (row[k] for k in ("calls", "input_tokens", "output_tokens", "critical_path"))
+        reads = f"{row['coverage']:.0%}" if row["fits"] else "too long"
+        table.add_row(row["strategy"], *map(_figures, figures), _dollars(row["cost_usd"]), reads)
+    console = Console()
+    # Off a terminal there is no width that anything would have to be folded to.
+    (console if console.is_terminal else Console(width=200)).print(table)
+    made = next((row for row in rows if "model" in row), None)
+    if made:
+        typer.echo(f"\n{made['model']}, tokens counted by {made['tokens_counted_by']}.")
+        typer.echo("Expected, with the least and the most in brackets; k is a thousand.")
+    for row in rows:
+        if not row.get("fits", True):
+            typer.echo(f"{row['strategy']}: the documents do not fit the model's window.")
 
 
 def _figures(triple: list[int]) -> str:
-    low, expected, high = triple
-    return f"{expected:,}" if low == high else f"{expected:,} ({low:,} to {high:,})"
+    low, expected, high = map(_short, triple)
+    return expected if low == high else f"{expected} ({low} to {high})"
+
+
+def _short(number: int) -> str:
+    return f"{number:,}" if number < 10_000 else f"{number / 1000:,.0f} k"
+
+
+def _dollars(cost: list[float] | None) -> str:
+    if cost is None:
+        return "unknown"
+    low, expected, high = cost
+    return f"{expected:.4f} ({low:.4f} to {high:.4f})" if high else "0"

@@ -19,7 +19,8 @@ from memreader.evidence import says_not_found
 from memreader.llm.base import Model
 from memreader.plan import NOTHING, Plan, Range
 from memreader.prompts import Fence, PromptFiles, Untrusted
-from memreader.run import Rendering, Run
+from memreader.rendering import Rendering
+from memreader.run import Run
 from memreader.structured import PlainForm, Shape
 
 

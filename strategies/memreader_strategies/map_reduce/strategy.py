@@ -28,7 +28,8 @@ from memreader.evidence import Evidence, says_not_found, support
 from memreader.llm.base import Model
 from memreader.plan import NOTHING, Plan, Range
 from memreader.prompts import Fence, PromptFiles, Untrusted, Value
-from memreader.run import Rendering, Run, chunk_budget
+from memreader.rendering import Rendering, chunk_budget
+from memreader.run import Run
 from memreader.structured import Shape
 from memreader_strategies.map_reduce.presets import Policy, Preset, chosen
 from memreader_strategies.map_reduce.records import (

@@ -42,18 +42,20 @@ def citation(evidence: Evidence, corpus: Corpus) -> Citation:
     )
 
 
-def rests_on_nothing(draft: Draft, question: str, corpus: Corpus, read: Iterable[Span]) -> bool:
-    """Whether none of the answer's own words stands anywhere in what was read.
+def stands(
+    draft: Draft, evidence: Iterable[Evidence], question: str, corpus: Corpus, read: Iterable[Span]
+) -> bool:
+    """Whether an answer rests on something: evidence, or a word of its own in what was read.
 
     A yes, a no and a number have no words of their own and are left to the model: support is
     evidence, not a veto (DESIGN.md, section 6).
     """
+    if any(e.span is not None for e in evidence):
+        return True
     asked = set(content_words(question))
     told = {w for w in content_words(draft.text) if w not in asked and not w.isdigit()}
     told -= {"yes", "oui", "ja", "si", "sí", "non", "nein", "true", "false"}
-    if not told:
-        return False
-    return not any(told & set(words(corpus.text(span))) for span in read)
+    return not told or any(told & set(words(corpus.text(span))) for span in read)
 
 
 def _as_evidence(item: Evidence | Span, corpus: Corpus) -> Evidence:

@@ -16,11 +16,11 @@ from memreader import events
 from memreader.answer import Answer, Draft, Status, Stopped
 from memreader.budget import Budget, Cost, Limits
 from memreader.calls import Caller, EventStream
-from memreader.citing import citation, cited, rests_on_nothing
+from memreader.citing import citation, cited, stands
 from memreader.coverage import Ledger
-from memreader.document import Arriving, Corpus, Span, content_hash
+from memreader.document import Arriving, content_hash
 from memreader.errors import BudgetExceeded, CallFailed, StrategyFault
-from memreader.evidence import Evidence
+from memreader.evidence import NO_INFORMATION
 from memreader.journal import MEMORY, Journal
 from memreader.llm.base import Model
 from memreader.llm.dispatch import Dispatcher
@@ -188,11 +188,12 @@ class Session:
         run.supply.account_for_the_rest(corpus)
         caller, ledger = run.caller, run.caller.ledger
         read = ledger.spans_read()
+        if NO_INFORMATION in draft.text:  # our own marker is no answer
+            draft = _withheld(draft)
         evidence = cited(draft, corpus, self.question, read) if draft.text else []
-        if draft.text and not _stands(draft, evidence, self.question, corpus, read):
+        if draft.text and not stands(draft, evidence, self.question, corpus, read):
             run.note("The answer rests on nothing that was read; it is withheld.")
-            status_left: Status = "not_found" if draft.status == "complete" else draft.status
-            draft, evidence = Draft("", status=status_left), []
+            draft, evidence = _withheld(draft), []
         spans = [e.span for e in evidence if e.span is not None]
         used = run.versions[-1].sources if run.versions else spans
         coverage = ledger.report(corpus, [*used, *spans], spans)
@@ -288,13 +289,9 @@ def dispatcher_of(model: Model) -> Dispatcher:
     return Dispatcher.for_endpoint(model.endpoint, concurrency=model.concurrency)
 
 
-def _stands(
-    draft: Draft, evidence: list[Evidence], question: str, corpus: Corpus, read: list[Span]
-) -> bool:
-    """Whether a finished draft has an answer that rests on something."""
-    if any(e.span is not None for e in evidence):
-        return True
-    return not rests_on_nothing(draft, question, corpus, read)
+def _withheld(draft: Draft) -> Draft:
+    """The draft without its answer."""
+    return Draft("", status="not_found" if draft.status == "complete" else draft.status)
 
 
 def own_version() -> str:

@@ -70,7 +70,8 @@ class _Display:
         )
         self._task = self._progress.add_task("reading", total=None, told="")
         self._read: set[int] = set()
-        self._chunks = ""
+        self._chunks: int | None = None
+        self._about = ""
         self._calls = self._tokens = 0
         self._usd: float | None = 0.0
 
@@ -104,21 +105,24 @@ class _Display:
             self._usd = None
         elif self._usd is not None:
             self._usd += event.cost_usd
-        self._progress.update(self._task, completed=len(self._read))
         self._show()
 
     def _expect(self, chunks: int | None, about: str) -> None:
         """How many chunks there are to read, as far as it is known."""
-        self._chunks = f" of {about}{chunks:,}" if chunks else ""
-        self._progress.update(self._task, total=chunks)
+        self._chunks, self._about = chunks, about
         self._show()
 
     def _show(self) -> None:
+        read, of = len(self._read), ""
+        if self._chunks:
+            of = f" of {self._about}{self._chunks:,}"
+            # A share, since rich forgets the speed whenever the total changes.
+            self._progress.update(self._task, total=1.0, completed=read / self._chunks)
         price = self._model.price
         free = price is not None and not (price.input or price.output)
         money = "price unknown" if self._usd is None else f"${self._usd:,.4f}"
         told = [
-            f"{len(self._read):,}{self._chunks} chunks",
+            f"{read:,}{of} chunks",
             f"{self._calls:,} {'call' if self._calls == 1 else 'calls'}",
             f"{self._tokens:,} tokens",
             "$0" if free else money,

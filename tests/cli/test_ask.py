@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import re
 import signal
 import socket
 import subprocess
@@ -296,3 +299,33 @@ def test_the_first_interrupt_finishes_what_is_in_flight(memreader: Run, ledger: 
     answer = json.loads(done.stdout)
     assert (ANSWER, total) == (answer["answer"], answer["usage"]["calls"])
     assert made < total
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals")
+def test_progress_is_shown_on_a_terminal_and_nowhere_else(ledger: Path) -> None:
+    """Chunks read of how many, calls, tokens, money; gone when the answer is printed."""
+    import pty
+
+    with MisbehavingServer(oracle) as server:
+        terminal, end = pty.openpty()
+        command = [sys.executable, "-m", "memreader", "ask", str(ledger), QUESTION, *model(server)]
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=end, text=True,
+            env={**environment(ledger.parent), "COLUMNS": "100", "TERM": "xterm"},
+        ) as child:  # fmt: skip
+            os.close(end)
+            shown = bytearray()
+            with contextlib.suppress(OSError):  # Linux: the other end is closed
+                while block := os.read(terminal, 65536):
+                    shown += block
+            os.close(terminal)
+            assert child.stdout is not None
+            out = child.stdout.read()
+    assert 0 == child.returncode
+    plain = re.sub(rb"\x1b\[[0-9;?]*[A-Za-z]", b"", bytes(shown)).decode()
+    assert ANSWER == out.splitlines()[0]
+    chunks = re.search(r"read (\d+) of \1 chunks", plain)
+    assert chunks is not None
+    assert re.search(
+        rf"\d+ of (about )?{chunks[1]} chunks · \d+ calls? · [\d,]+ tokens · \$0", plain
+    )

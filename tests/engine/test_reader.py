@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,12 @@ from fastapi import FastAPI
 
 import memreader
 from memreader import events
-from memreader.answer import Answer
+from memreader.answer import Answer, Draft
 from memreader.contract import ANSWER, FACTS, NEEDLE, QUESTION, Counting, paged
 from memreader.document import Corpus, Document
 from memreader.errors import ConfigurationError, DocumentError
 from memreader.reader import Reader
+from memreader.run import Run
 from memreader.session import Control
 from memreader.testing import MisbehavingServer, Oracle, a_model
 
@@ -186,3 +188,18 @@ def test_a_blank_document_costs_nothing() -> None:
     counting = Counting(Oracle(FACTS))
     answer = reader(counting).ask(Document(" \n "), QUESTION)
     assert ("not_found", 0) == (answer.status, counting.begun)
+
+
+@dataclass(frozen=True)
+class _Marked:
+    """A strategy that hands our own marker on as its answer."""
+
+    async def read(self, question: str, run: Run) -> Draft:
+        """Without reading anything."""
+        return Draft("The text says: [NO INFORMATION]")
+
+
+def test_the_marker_for_nothing_is_never_an_answer() -> None:
+    """Whatever strategy lets it through."""
+    answer = Reader(a_model(Oracle(FACTS)), _Marked(), probe=False).ask(DOCUMENT, QUESTION)
+    assert ("", "not_found") == (answer.text, answer.status)

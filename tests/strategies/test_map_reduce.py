@@ -238,6 +238,19 @@ def test_a_failed_reduce_gives_the_best_record() -> None:
     assert ("eleven", "partial") == (answer.text, answer.status)
 
 
+def test_a_reading_that_ends_early_on_partial_evidence_has_no_answer() -> None:
+    """A record without an answer may stand in for none: our marker is never shown as one."""
+
+    def mapped(prompt: str) -> str:
+        return record("[NO INFORMATION]", quote="noted rain", confidence=0)
+
+    def fail(_: str) -> str:
+        raise ServerFault("HTTP 500")
+
+    answer = read(ByStage(map=mapped, reduce=fail), paged(40))
+    assert ("", "partial") == (answer.text, answer.status)
+
+
 def _said(reply: str, _: str) -> str:
     return reply
 

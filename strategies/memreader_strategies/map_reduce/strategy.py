@@ -385,6 +385,8 @@ class _Reading:
         except (CallFailed, BudgetExceeded) as error:
             self._stand_in("reduce", error)
             best = max(records, key=lambda r: r.rank)
+            if not best.informative:
+                return Draft("", status="partial")
             return Draft(best.answer, self._cited(best.answer, [best]), "partial")
         answer = str(getattr(reply, "answer", "")).strip()
         if says_not_found(answer):

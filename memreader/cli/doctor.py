@@ -75,7 +75,8 @@ async def _endpoint(settings: Settings) -> tuple[list[Finding], bool]:
         name = spec(settings)
         async with open_model(name, model_settings(settings)) as model:
             opened = (
-                f"{model.name}: window {model.window:,} tokens, {model.concurrency} calls at once, "
+                f"{model.name}: window {model.window:,} tokens, {model.concurrency} "
+                f"{'call' if model.concurrency == 1 else 'calls'} at once, "
                 f"tokens counted by {model.counter.name}, "
                 f"price {'unknown' if model.price is None else model.price.source}."
             )

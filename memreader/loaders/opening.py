@@ -90,6 +90,8 @@ def from_text(text: str, source: str = "<text>") -> Arriving:
 
 
 def _bytes_of(path: str) -> bytes:
+    if not path.strip():
+        raise DocumentError("A file name is empty. Name a file, a folder, or - for standard input.")
     try:
         return Path(path).read_bytes()
     except FileNotFoundError:

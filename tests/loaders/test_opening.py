@@ -114,6 +114,12 @@ def test_names_that_are_no_files(tmp_path: Path, name: str, told: str) -> None:
     assert len(str(raised.value)) < 600
 
 
+def test_an_empty_name_is_no_folder() -> None:
+    """An unset variable on the command line: not the current folder."""
+    with pytest.raises(DocumentError, match="name is empty"):
+        open_documents([""])
+
+
 def test_a_file_without_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A refusal of the system names the file."""
 

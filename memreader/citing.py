@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from memreader.answer import Citation, Draft
 from memreader.document import Corpus, Span
-from memreader.evidence import SUPPORTED, Evidence, content_words, support, words
+from memreader.evidence import SUPPORTED, Evidence, support
+from memreader.words import content_words, words
 
 MOST = 5
 """Citations of one answer at most: a handful that a person can check."""

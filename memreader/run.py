@@ -28,10 +28,7 @@ from memreader.calls import Caller
 from memreader.chunking import Chunk
 from memreader.document import Corpus, Span, content_hash
 from memreader.errors import BudgetExceeded, ModelTooSmall, PromptTooLong, ReplyUnusable
-from memreader.evidence import (
-    NO_INFORMATION,
-    Evidence,
-)
+from memreader.evidence import NO_INFORMATION, Evidence
 from memreader.grounding import Grounding, Source
 from memreader.llm.base import Message, Model, Reply, Request
 from memreader.prompts import Untrusted, Value, engine_prompt, render

@@ -6,13 +6,13 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import anyio
 
 from memreader import events
+from memreader.about import own_version
 from memreader.answer import Answer, Draft, Status, Stopped
 from memreader.budget import Budget, Cost, Limits
 from memreader.calls import Caller, EventStream
@@ -292,11 +292,3 @@ def dispatcher_of(model: Model) -> Dispatcher:
 def _withheld(draft: Draft) -> Draft:
     """The draft without its answer."""
     return Draft("", status="not_found" if draft.status == "complete" else draft.status)
-
-
-def own_version() -> str:
-    """Version of the installed distribution."""
-    try:
-        return version("memreader-agents")
-    except PackageNotFoundError:
-        return "source"

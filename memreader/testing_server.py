@@ -85,7 +85,7 @@ class MisbehavingServer:
         self._last: list[str] = []
 
     def __enter__(self) -> MisbehavingServer:
-        handler = type("Handler", (_Handler,), {"owner": self})
+        handler = type("Handler", (_Exchange,), {"owner": self})
         self._server = _Server(("127.0.0.1", 0), handler)
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.02,), daemon=True
@@ -164,7 +164,7 @@ class _Server(ThreadingHTTPServer):
             super().handle_error(request, client_address)
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Exchange(BaseHTTPRequestHandler):
     """Speaks HTTP for its owner."""
 
     owner: MisbehavingServer

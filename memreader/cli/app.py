@@ -25,7 +25,7 @@ app.add_typer(cache.app, name="cache")
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from memreader.session import own_version
+        from memreader.about import own_version
 
         typer.echo(f"memreader {own_version()}")
         raise typer.Exit

@@ -44,8 +44,8 @@ def _installation() -> Iterator[Finding]:
     """What is installed and writable. Missing extras are no fault."""
     from importlib.util import find_spec
 
+    from memreader.about import own_version
     from memreader.journal import Journal
-    from memreader.session import own_version
     from memreader.settings import home
     from memreader.strategy import available
 

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memreader.document import Span
-from memreader.evidence import SUPPORTED, align, locate, says_not_found, sentences, support
+from memreader.evidence import SUPPORTED, align, locate, says_not_found, support
+from memreader.words import sentences
 
 PASSAGE = (
     "The council met in June. It did not approve the bridge over the Tarn in 1998, although the "

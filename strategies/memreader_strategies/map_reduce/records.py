@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from pydantic import Field
 
-from memreader.evidence import Evidence, says_not_found
+from memreader.evidence import Evidence, says_not_found, support
 from memreader.structured import PlainForm, Shape
+
+CITATIONS = 5
+"""An answer cites at most this many places."""
 
 _INFORMATION = (
     "the passages that help to answer the question, or that could help together with another "
@@ -116,3 +120,39 @@ def merged(records: list[Record]) -> Record:
         chunks=tuple(sorted({i for r in records for i in r.chunks})),
         evidence=best.evidence + tuple(e for r in records if r is not best for e in r.evidence),
     )
+
+
+def fitted(
+    reply: Shape, limit: int, shown: Callable[[Shape], str], count: Callable[[str], int]
+) -> tuple[str, bool]:
+    """A reply as later prompts show it, within a limit of tokens; and whether content was cut.
+
+    The rationale goes first, then the end of what was extracted; answer and score stay.
+    """
+    text = shown(reply)
+    if count(text) > limit and isinstance(reply, QaRecord):
+        text = shown(reply.model_copy(update={"rationale": ""}))
+    if count(text) <= limit:
+        return text, False
+    told = reply.information if isinstance(reply, QaRecord) else ""
+    while told and count(text) > limit:
+        told = told[: len(told) * 4 // 5]
+        text = shown(reply.model_copy(update={"rationale": "", "information": told}))
+    while count(text) > limit:
+        text = text[: len(text) * 4 // 5]
+    return text, True
+
+
+def cited(question: str, answer: str, records: Iterable[Record]) -> tuple[Evidence, ...]:
+    """The places that bear out the answer best; by the records' rank where none stands out."""
+    ranked = sorted(
+        (
+            (support(question, answer, e.quote).score, r.confidence, e)
+            for r in records
+            for e in r.evidence
+        ),
+        key=lambda item: (item[0], item[1], item[2].score),
+        reverse=True,
+    )
+    bearing = [e for score, _, e in ranked if score > 0] or [e for _, _, e in ranked][:3]
+    return tuple(dict.fromkeys(bearing))[:CITATIONS]

@@ -1,6 +1,6 @@
 """LLM×MapReduce (Zhou et al., 2024, https://arxiv.org/abs/2410.09342; ACL 2025).
 
-1. `_Stages.of` text for a chunk = chunk_size - prompt - question - reply.
+1. `Stages.of` text for a chunk = chunk_size - prompt - question - reply.
 2. `_map`       each chunk, in parallel: a record {information, rationale, answer, confidence}.
 3. drop         a record that says [NO INFORMATION] leaves the race; what it extracted stays as
                 a low-priority tail.
@@ -23,26 +23,26 @@ from typing import Literal, NamedTuple
 from memreader.answer import NOT_FOUND, Draft, Status
 from memreader.chunking import Chunk, chunk_document
 from memreader.document import Corpus
-from memreader.errors import BudgetExceeded, CallFailed, ConfigurationError
-from memreader.evidence import Evidence, says_not_found, support
+from memreader.errors import BudgetExceeded, CallFailed
+from memreader.evidence import Evidence, says_not_found
 from memreader.llm.base import Model
-from memreader.plan import NOTHING, Plan, Range
+from memreader.plan import Plan
 from memreader.prompts import Fence, PromptFiles, Untrusted, Value
-from memreader.rendering import Rendering, chunk_budget
+from memreader.rendering import Rendering
 from memreader.run import Run
 from memreader.structured import Shape
-from memreader_strategies.map_reduce.presets import Policy, Preset, chosen
 from memreader_strategies.map_reduce.records import (
     QaRecord,
     Record,
+    cited,
+    fitted,
     has_content,
     merged,
 )
+from memreader_strategies.map_reduce.stages import Stages, values_for
 
 FENCED = 24
 """Tokens of the fence and the header around a record, from above."""
-CITATIONS = 5
-"""An answer cites at most this many places."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class MapReduce:
 
     def plan(self, corpus: Corpus, question: str, model: Model) -> Plan:
         """Calls = n + collapse groups + 1 (paper's cost, spec section 1e)."""
-        stages = _Stages.of(self, question, _rendering(self, corpus, question, model))
+        stages = Stages.of(self, question, _rendering(self, corpus, question, model))
         sizes = [
             chunk.tokens
             for document in corpus.documents
@@ -87,104 +87,6 @@ class MapReduce:
 
 def _rendering(strategy: MapReduce, corpus: Corpus, question: str, model: Model) -> Rendering:
     return Rendering(PromptFiles.of(strategy), model, Fence.derived(corpus.id, question))
-
-
-@dataclass(frozen=True, slots=True)
-class _Stages:
-    """The budgets of the three stages, the same for a plan and for a run."""
-
-    preset: Preset
-    values: dict[str, Value]
-    """What stands in the prompts of all stages."""
-    reply: int
-    text_budget: int
-    """Tokens of document text in a map call: step 1."""
-    group_budget: int
-    """Tokens of records in a collapse or reduce call: L' of step 4."""
-    overheads: tuple[int, int, int]
-    """Prompt tokens beside the material, in map, collapse and reduce."""
-
-    @classmethod
-    def of(cls, options: MapReduce, question: str, rendering: Rendering) -> _Stages:
-        preset = chosen(options.preset, question)
-        files, model = rendering.files, rendering.model
-        policy: Policy = preset.policy if options.policy == "preset" else options.policy
-        calibration = (
-            files[preset.calibration] if preset.calibration and options.calibration else ""
-        )
-        values: dict[str, Value] = {
-            "question": question.strip() or files["query_free"],
-            "task": files[f"task.{preset.name}"],
-            "policy": files[f"policy.{policy}"],
-            "calibration": calibration,
-        }
-        reply = min(options.reply_tokens, model.window // 4)
-        total = min(options.chunk_size, model.window)
-        overheads = tuple(
-            rendering.tokens(stage, {**_for(stage, values), "material": ""}, shape)
-            for stage, shape in _shapes(preset)
-        )
-        text = total - overheads[0] - reply
-        group = total - max(overheads[1:]) - reply
-        if min(text, group) < 64:
-            raise ConfigurationError(
-                f"Prompt and question take {max(overheads):,} and the reply {reply:,} of the "
-                f"{total:,} tokens of a call: too little is left to read with. Ask a shorter "
-                f"question, or raise chunk_size or the window."
-            )
-        return cls(
-            preset,
-            values,
-            reply,
-            chunk_budget(text, model),
-            chunk_budget(group, model),
-            (overheads[0], overheads[1], overheads[2]),
-        )
-
-    def plan(self, sizes: list[int]) -> Plan:
-        """What n chunks of these sizes take, for short and for long records."""
-        n, (per_map, per_collapse, per_reduce) = len(sizes), self.overheads
-        text = sum(sizes) + n * per_map
-        if not n:
-            return NOTHING
-        groups, rounds, material = self.collapse_tree(n, min(self.reply // 2, 150))
-        most = self.collapse_tree(n, self.reply + 40)
-        repairs = n + most[0] + 1
-        repair_size = 2 * self.reply + 400
-        return Plan(
-            calls=Range(n, n + groups + 1, n + most[0] + 1 + repairs),
-            input_tokens=Range(
-                text,
-                text + groups * per_collapse + material + per_reduce,
-                text + most[0] * per_collapse + most[2] + per_reduce + repairs * repair_size,
-            ),
-            output_tokens=Range(
-                n, (n + groups + 1) * (self.reply // 3), (n + most[0] + 1 + repairs) * self.reply
-            ),
-            critical_path=Range(1, 2 + rounds, 2 * (2 + most[1])),
-        )
-
-    def collapse_tree(self, n: int, size: int) -> tuple[int, int, int]:
-        """Groups, rounds and tokens of material when n records of one size are collapsed."""
-        groups = rounds = 0
-        material = n * size
-        fit = max(2, self.group_budget // size)
-        while n > fit:
-            full, rest = divmod(n, fit)
-            groups += full + (rest > 1)
-            n = full + (rest > 0)
-            rounds += 1
-            material += n * size
-        return groups, rounds, material
-
-
-def _for(stage: str, values: dict[str, Value]) -> dict[str, Value]:
-    """The values a stage's prompt uses: the conflict policy has no place in map."""
-    return {k: v for k, v in values.items() if stage != "map" or k != "policy"}
-
-
-def _shapes(preset: Preset) -> tuple[tuple[str, type[Shape]], ...]:
-    return ("map", preset.record), ("collapse", preset.record), ("reduce", preset.final)
 
 
 class _Group(NamedTuple):
@@ -200,14 +102,14 @@ class _Reading:
 
     options: MapReduce
     run: Run
-    stages: _Stages
+    stages: Stages
     tails: list[Record] = field(default_factory=list)
     lossy: bool = False
     """Whether code had to stand in for a call of collapse or reduce."""
 
     @classmethod
     def of(cls, options: MapReduce, question: str, run: Run) -> _Reading:
-        stages = _Stages.of(options, question, run.rendering)
+        stages = Stages.of(options, question, run.rendering)
         run.note(f"Preset {stages.preset.name}, chunks of at most {stages.text_budget:,} tokens.")
         run.reserve(
             input_tokens=stages.overheads[2] + stages.group_budget, output_tokens=stages.reply
@@ -255,7 +157,7 @@ class _Reading:
             sources=sources,
             temperature=self.options.temperature,
             final=final,
-            values={"material": material, **_for(stage, self.stages.values)},
+            values={"material": material, **values_for(stage, self.stages.values)},
         )
 
     def _record(
@@ -339,27 +241,11 @@ class _Reading:
         return self._record(reply, whole.chunks, whole.evidence)
 
     def _fitting(self, reply: Shape, label: str) -> str:
-        """The reply as later prompts show it, so short that two fit a group: else no loop ends.
-
-        The rationale goes first, then the end of what was extracted; answer and score stay.
-        """
+        """The reply as later prompts show it, so short that two fit a group: else no loop ends."""
         limit = self.stages.group_budget // 2 - FENCED
-        fits = [self.run.shown(reply)]
-        if isinstance(reply, QaRecord):
-            fits.append(self.run.shown(reply.model_copy(update={"rationale": ""})))
-        count = self.run.model.counter.count
-        for text in fits:
-            if count(text) <= limit:
-                return text
-        self.run.note(f"The record of {label} was cut to {limit:,} tokens.")
-        told = reply.information if isinstance(reply, QaRecord) else ""
-        while told and count(fits[-1]) > limit:
-            told = told[: len(told) * 4 // 5]
-            shorter = {"rationale": "", "information": told}
-            fits.append(self.run.shown(reply.model_copy(update=shorter)))
-        text = fits[-1]
-        while count(text) > limit:
-            text = text[: len(text) * 4 // 5]
+        text, cut = fitted(reply, limit, self.run.shown, self.run.model.counter.count)
+        if cut:
+            self.run.note(f"The record of {label} was cut to {limit:,} tokens.")
         return text
 
     def _size(self, record: Record) -> int:
@@ -387,28 +273,13 @@ class _Reading:
             best = max(records, key=lambda r: r.rank)
             if not best.informative:
                 return Draft("", status="partial")
-            return Draft(best.answer, self._cited(best.answer, [best]), "partial")
+            return Draft(best.answer, cited(self.run.question, best.answer, [best]), "partial")
         answer = str(getattr(reply, "answer", "")).strip()
         if says_not_found(answer):
             return NOT_FOUND
         rationale = str(getattr(reply, "rationale", ""))
         status: Status = "partial" if self.lossy else "complete"
-        return Draft(answer, self._cited(answer, shown), status, rationale)
-
-    def _cited(self, answer: str, records: list[Record]) -> tuple[Evidence, ...]:
-        """The places that bear out the answer best; by the records' rank where none stands out."""
-        question = self.run.question
-        ranked = sorted(
-            (
-                (support(question, answer, e.quote).score, r.confidence, e)
-                for r in records
-                for e in r.evidence
-            ),
-            key=lambda item: (item[0], item[1], item[2].score),
-            reverse=True,
-        )
-        bearing = [e for score, _, e in ranked if score > 0] or [e for _, _, e in ranked][:3]
-        return tuple(dict.fromkeys(bearing))[:CITATIONS]
+        return Draft(answer, cited(self.run.question, answer, shown), status, rationale)
 
     def _stand_in(self, stage: str, error: CallFailed | BudgetExceeded) -> None:
         """Code stands in for a call: the best record is taken instead."""

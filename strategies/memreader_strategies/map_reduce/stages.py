@@ -1,0 +1,114 @@
+"""The budgets of the three stages, the same for a plan and for a run (steps 1 and 4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from memreader.errors import ConfigurationError
+from memreader.plan import NOTHING, Plan, Range
+from memreader.prompts import Value
+from memreader.rendering import Rendering, chunk_budget
+from memreader.structured import Shape
+from memreader_strategies.map_reduce.presets import Policy, Preset, chosen
+
+if TYPE_CHECKING:
+    from memreader_strategies.map_reduce.strategy import MapReduce
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """The budgets of the three stages, the same for a plan and for a run."""
+
+    preset: Preset
+    values: dict[str, Value]
+    """What stands in the prompts of all stages."""
+    reply: int
+    text_budget: int
+    """Tokens of document text in a map call: step 1."""
+    group_budget: int
+    """Tokens of records in a collapse or reduce call: L' of step 4."""
+    overheads: tuple[int, int, int]
+    """Prompt tokens beside the material, in map, collapse and reduce."""
+
+    @classmethod
+    def of(cls, options: MapReduce, question: str, rendering: Rendering) -> Stages:
+        preset = chosen(options.preset, question)
+        files, model = rendering.files, rendering.model
+        policy: Policy = preset.policy if options.policy == "preset" else options.policy
+        calibration = (
+            files[preset.calibration] if preset.calibration and options.calibration else ""
+        )
+        values: dict[str, Value] = {
+            "question": question.strip() or files["query_free"],
+            "task": files[f"task.{preset.name}"],
+            "policy": files[f"policy.{policy}"],
+            "calibration": calibration,
+        }
+        reply = min(options.reply_tokens, model.window // 4)
+        total = min(options.chunk_size, model.window)
+        overheads = tuple(
+            rendering.tokens(stage, {**values_for(stage, values), "material": ""}, shape)
+            for stage, shape in shapes(preset)
+        )
+        text = total - overheads[0] - reply
+        group = total - max(overheads[1:]) - reply
+        if min(text, group) < 64:
+            raise ConfigurationError(
+                f"Prompt and question take {max(overheads):,} and the reply {reply:,} of the "
+                f"{total:,} tokens of a call: too little is left to read with. Ask a shorter "
+                f"question, or raise chunk_size or the window."
+            )
+        return cls(
+            preset,
+            values,
+            reply,
+            chunk_budget(text, model),
+            chunk_budget(group, model),
+            (overheads[0], overheads[1], overheads[2]),
+        )
+
+    def plan(self, sizes: list[int]) -> Plan:
+        """What n chunks of these sizes take, for short and for long records."""
+        n, (per_map, per_collapse, per_reduce) = len(sizes), self.overheads
+        text = sum(sizes) + n * per_map
+        if not n:
+            return NOTHING
+        groups, rounds, material = self.collapse_tree(n, min(self.reply // 2, 150))
+        most = self.collapse_tree(n, self.reply + 40)
+        repairs = n + most[0] + 1
+        repair_size = 2 * self.reply + 400
+        return Plan(
+            calls=Range(n, n + groups + 1, n + most[0] + 1 + repairs),
+            input_tokens=Range(
+                text,
+                text + groups * per_collapse + material + per_reduce,
+                text + most[0] * per_collapse + most[2] + per_reduce + repairs * repair_size,
+            ),
+            output_tokens=Range(
+                n, (n + groups + 1) * (self.reply // 3), (n + most[0] + 1 + repairs) * self.reply
+            ),
+            critical_path=Range(1, 2 + rounds, 2 * (2 + most[1])),
+        )
+
+    def collapse_tree(self, n: int, size: int) -> tuple[int, int, int]:
+        """Groups, rounds and tokens of material when n records of one size are collapsed."""
+        groups = rounds = 0
+        material = n * size
+        fit = max(2, self.group_budget // size)
+        while n > fit:
+            full, rest = divmod(n, fit)
+            groups += full + (rest > 1)
+            n = full + (rest > 0)
+            rounds += 1
+            material += n * size
+        return groups, rounds, material
+
+
+def values_for(stage: str, values: dict[str, Value]) -> dict[str, Value]:
+    """The values a stage's prompt uses: the conflict policy has no place in map."""
+    return {k: v for k, v in values.items() if stage != "map" or k != "policy"}
+
+
+def shapes(preset: Preset) -> tuple[tuple[str, type[Shape]], ...]:
+    return ("map", preset.record), ("collapse", preset.record), ("reduce", preset.final)

@@ -76,17 +76,14 @@ class MapReduce:
 
     def plan(self, corpus: Corpus, question: str, model: Model) -> Plan:
         """Calls = n + collapse groups + 1 (paper's cost, spec section 1e)."""
-        stages = Stages.of(self, question, _rendering(self, corpus, question, model))
+        rendering = Rendering(PromptFiles.of(self), model, Fence.derived(corpus.id, question))
+        stages = Stages.of(self, question, rendering)
         sizes = [
             chunk.tokens
             for document in corpus.documents
             for chunk in chunk_document(document, stages.text_budget, model.counter)
         ]
         return stages.plan(sizes)
-
-
-def _rendering(strategy: MapReduce, corpus: Corpus, question: str, model: Model) -> Rendering:
-    return Rendering(PromptFiles.of(strategy), model, Fence.derived(corpus.id, question))
 
 
 class _Group(NamedTuple):

@@ -112,6 +112,15 @@ def has_content(extracted: str) -> bool:
     return not says_not_found(extracted.strip().strip("-").strip())
 
 
+def rests(evidence: tuple[Evidence, ...]) -> bool:
+    """Whether any quote was found; a reply that quoted nothing is believed.
+
+    Only a reply all of whose quotes are inventions is refused: support alone may not refuse
+    a capable model's yes, count or paraphrase (DESIGN.md, section 6).
+    """
+    return not evidence or any(e.span is not None for e in evidence)
+
+
 def merged(records: list[Record]) -> Record:
     """The group as one record without a model: its best member with everyone's provenance."""
     best = max(records, key=lambda r: r.rank)

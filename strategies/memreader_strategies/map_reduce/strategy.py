@@ -38,6 +38,7 @@ from memreader_strategies.map_reduce.records import (
     fitted,
     has_content,
     merged,
+    rests,
 )
 from memreader_strategies.map_reduce.stages import Stages, values_for
 
@@ -167,11 +168,11 @@ class _Reading:
             text = self._fitting(reply, label)
             return Record(text, answer, 0.0, chunks, evidence) if answer.strip() else None
         informative = not says_not_found(answer)
-        if informative and not self._rests_on_something(evidence):
+        if informative and not rests(evidence):
             self.run.note(f"Dropped an answer of {label} that rests on nothing there.")
             return None
         partial = self.options.keep_partial and has_content(reply.information)
-        if not informative and not (partial and self._rests_on_something(evidence)):
+        if not informative and not (partial and rests(evidence)):
             return None
         return Record(
             self._fitting(reply, label),
@@ -181,14 +182,6 @@ class _Reading:
             evidence,
             informative=informative,
         )
-
-    def _rests_on_something(self, evidence: tuple[Evidence, ...]) -> bool:
-        """Whether any quote was found; a reply that quoted nothing is believed.
-
-        Only a reply all of whose quotes are inventions is refused: support alone may not refuse
-        a capable model's yes, count or paraphrase (DESIGN.md, section 6).
-        """
-        return not evidence or any(e.span is not None for e in evidence)
 
     # --- steps 4 and 5 ---------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from memreader.document import Span
 from memreader.evidence import Evidence, Verified
+from memreader.memory.notes import Item
 
 Status = Literal["complete", "partial", "not_found"]
 Stopped = Literal["finished", "budget", "interrupted"]
@@ -89,6 +90,12 @@ class Version:
     number: int
     content: str
     sources: tuple[Span, ...]
+    chunk: int | None = None
+    """Index of the chunk after which the memory was as this; None where no chunk belongs to it."""
+    items: tuple[Item, ...] = ()
+    """The memory sentence by sentence, each with its own places; empty for other memories."""
+    path: str = ""
+    """Which of several memories that are carried side by side."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,6 +119,17 @@ class MemoryVersion(Event):
     kind: ClassVar[str] = "memory_version"
     version: int
     sources: tuple[Span, ...]
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forgot(Event):
+    """A sentence of the memory is gone after this chunk, and nothing contradicts it."""
+
+    kind: ClassVar[str] = "forgot"
+    text: str
+    sources: tuple[Span, ...]
+    chunk: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from memreader.chunking import Chunk
@@ -17,7 +17,11 @@ from memreader.evidence import (
     says_not_found,
     support,
 )
+from memreader.memory.notes import Item, Notes
 from memreader.structured import PlainForm
+
+MOST = 5
+"""Places that an answer rests on, at most: what a person can check."""
 
 Source = Chunk | Evidence
 Measure = Callable[[str], Support]
@@ -63,6 +67,20 @@ class Grounding:
             found.append(best)
         return tuple(found) or tuple(missing[:1])
 
+    def noted(self, notes: Notes, told: str, chunk: Chunk) -> Notes:
+        """Notes after a reader wrote `told` about a chunk in their place.
+
+        A reader with nothing to note leaves them as they are. A plain model cannot keep what it
+        does not see twice (STACK.md, section 3a), so it is not asked to: code adds the sentence
+        that bears its reply out.
+        """
+        if says_not_found(told):
+            return notes
+        if self.plain:
+            best = locate(self.question, told, chunk.text, chunk.span)
+            return notes.added(Item(best.quote, (best,), chunk.index)) if best else notes
+        return notes.rewritten(told, chunk)
+
     def _pointed_at(self, quote: str, chunk: Chunk) -> tuple[Evidence, ...]:
         """Partial evidence of a plain model: a sentence that code chose by the question alone."""
         at = chunk.text.find(quote) if quote else -1
@@ -70,6 +88,17 @@ class Grounding:
             return ()
         span = _within(chunk.span, at, at + len(quote))
         return (Evidence(quote, span, "located", relevance(self.question, quote).score / 2),)
+
+
+def bearing(question: str, answer: str, evidence: Iterable[Evidence]) -> tuple[Evidence, ...]:
+    """The evidence that bears an answer out best, the best first: at most five places."""
+    ranked = sorted(
+        ((support(question, answer, e.quote).score, e) for e in dict.fromkeys(evidence)),
+        key=lambda pair: (pair[0], pair[1].score),
+        reverse=True,
+    )
+    found = [e for score, e in ranked if score > 0] or [e for _, e in ranked][:3]
+    return tuple(found[:MOST])
 
 
 def quote_lines(text: str) -> list[str]:

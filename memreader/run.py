@@ -28,9 +28,10 @@ from memreader.calls import Caller
 from memreader.chunking import Chunk
 from memreader.document import Corpus, Span, content_hash
 from memreader.errors import BudgetExceeded, ModelTooSmall, PromptTooLong, ReplyUnusable
-from memreader.evidence import NO_INFORMATION, Evidence
+from memreader.evidence import NO_INFORMATION, Evidence, relevance
 from memreader.grounding import Grounding, Source
 from memreader.llm.base import Message, Model, Reply, Request
+from memreader.memory.notes import Item, Notes
 from memreader.prompts import Untrusted, Value, engine_prompt, render
 from memreader.rendering import Rendering, chunk_budget
 from memreader.shelf import Shelf
@@ -66,6 +67,8 @@ class Run:
     """Hash of what an index depends on besides its name: chunker, options, model, prompts."""
     tasks: TaskGroup
     versions: list[Version] = field(default_factory=list)
+    forgotten: list[Item] = field(default_factory=list)
+    """What the memory lost on its way without being contradicted."""
     kept: Draft | None = None
     capped: bool = False
     """Whether a cap or an interrupt has stopped the reading."""
@@ -213,6 +216,19 @@ class Run:
         """
         return self._grounding.evidence(quoted, answer, chunk)
 
+    def noted(self, notes: Notes, told: str, chunk: Chunk, budget: int) -> Notes:
+        """Notes after the model wrote them anew beside a chunk, within a budget of tokens.
+
+        Each sentence keeps the places it rests on. Where the budget is passed, the sentences
+        that have least to do with the question are left out.
+        """
+        new = self._grounding.noted(notes, told, chunk)
+        return new.within(
+            budget,
+            self.model.counter.count,
+            lambda item: relevance(self.question, item.text).score,
+        )
+
     @property
     def _grounding(self) -> Grounding:
         return Grounding(self.question, plain=self.model.wire == "plain")
@@ -258,14 +274,39 @@ class Run:
 
     # --- memory, drafts, notes -------------------------------------------------------------
 
-    def remember(self, content: object, sources: Sequence[Span]) -> Version:
-        """A new version of the strategy's memory, with the spans it rests on."""
-        text = content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)
+    def remember(
+        self,
+        content: object,
+        sources: Sequence[Span] = (),
+        *,
+        chunk: int | None = None,
+        path: str = "",
+    ) -> Version:
+        """A new version of the strategy's memory, with the spans it rests on.
+
+        `Notes` bring their own spans; what they forgot is told by `forgot` events. `chunk` is the
+        index of the chunk after which the memory was as this, `path` tells apart memories that
+        are carried side by side.
+        """
+        notes = content if isinstance(content, Notes) else None
+        if notes is not None:
+            self._tell_forgotten(notes, chunk, path)
+            sources, text = notes.sources, notes.text
+        else:
+            text = content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)
         unique = tuple(dict.fromkeys(sources))
-        version = Version(len(self.versions) + 1, text, unique)
+        version = Version(
+            len(self.versions) + 1, text, unique, chunk, notes.items if notes else (), path
+        )
         self.versions.append(version)
-        self.emit(events.MemoryVersion(version=version.number, sources=unique))
+        self.emit(events.MemoryVersion(version=version.number, sources=unique, path=path))
         return version
+
+    def _tell_forgotten(self, notes: Notes, chunk: int | None, path: str) -> None:
+        before = next((v.items for v in reversed(self.versions) if v.path == path), ())
+        for item in Notes(before).forgotten(notes):
+            self.forgotten.append(item)
+            self.emit(events.Forgot(text=item.text, sources=item.sources, chunk=chunk))
 
     async def index(self, name: str, build: Callable[[], Awaitable[T]]) -> T:
         """A question-free index as plain JSON values, built once and kept in the shelf."""

@@ -201,6 +201,8 @@ def _in_form(prompt: str, quote: str, answer: str, *, schema: bool) -> str:
             return "5" if known else "0"
         if "information" in name or "code" in name or "evidence" in name:
             return f"- {quote}" if known else "none"
+        if "notes" in name or "memory" in name:
+            return quote if known else NO_INFORMATION
         if "rationale" in name or "reasoning" in name:
             return "It is stated." if known else "Nothing is stated."
         return answer

@@ -1,0 +1,1 @@
+"""Memories that strategies carry while they read."""

@@ -1,0 +1,173 @@
+"""Notes: a text memory whose every sentence knows the places it rests on.
+
+A serial reader lets the model rewrite its memory at each chunk. Code follows each sentence of the
+new text to where it came from: to the chunk that was just read, or to the sentence of the old
+text that it repeats. So the sources survive any number of rewrites, without a word from the model.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from memreader.chunking import Chunk
+from memreader.document import Span
+from memreader.evidence import Evidence, align, says_not_found
+from memreader.words import content_words, sentences, words
+
+KEPT = 0.5
+"""Share of an item's content words that has to stand in another text for it to live on there."""
+ABOUT = 0.34
+"""The same share, from which two items speak of one matter: then one may replace the other."""
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A sentence of the notes."""
+
+    text: str
+    evidence: tuple[Evidence, ...] = ()
+    """The places it rests on; none where code found none."""
+    since: int = 0
+    """Index of the chunk at which it was first noted."""
+
+    @property
+    def sources(self) -> tuple[Span, ...]:
+        """Spans of the evidence."""
+        return tuple(e.span for e in self.evidence if e.span is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """A text memory, sentence by sentence."""
+
+    items: tuple[Item, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The notes as prompts show them."""
+        return "\n".join(item.text for item in self.items)
+
+    @property
+    def sources(self) -> tuple[Span, ...]:
+        """Spans that the notes rest on, each once, in order of the items."""
+        return tuple(dict.fromkeys(s for item in self.items for s in item.sources))
+
+    @property
+    def evidence(self) -> list[Evidence]:
+        """Evidence of all items, each span once."""
+        found = {e.span: e for item in reversed(self.items) for e in item.evidence if e.span}
+        return [found[s] for s in self.sources]
+
+    def rewritten(self, text: str, chunk: Chunk) -> Notes:
+        """The notes after the model wrote them anew beside a chunk."""
+        items = [self._traced(told, chunk) for told in _told(text)]
+        return Notes(tuple({item.text: item for item in reversed(items)}.values())[::-1])
+
+    def added(self, item: Item) -> Notes:
+        """With one more item; unchanged where the same is noted already."""
+        if any(_holds(item.text, old.text) >= 0.99 for old in self.items):
+            return self
+        return Notes((*self.items, item))
+
+    def within(
+        self, budget: int, count: Callable[[str], int], rank: Callable[[Item], float]
+    ) -> Notes:
+        """The best items that fit a budget of tokens, in their order; the rest is left out."""
+        kept: set[int] = set()
+        left = budget
+        ranked = sorted(range(len(self.items)), key=lambda i: rank(self.items[i]), reverse=True)
+        for index in ranked:
+            size = count(self.items[index].text) + 1
+            if size <= left:
+                kept.add(index)
+                left -= size
+        return Notes(tuple(item for i, item in enumerate(self.items) if i in kept))
+
+    def forgotten(self, new: Notes) -> tuple[Item, ...]:
+        """Items that live on nowhere in newer notes, and that nothing there contradicts."""
+        return tuple(item for item in self.items if not new.keeps(item) and not new.corrects(item))
+
+    def keeps(self, item: Item) -> bool:
+        """Whether an item, or what it rests on, stands here still."""
+        spans = set(item.sources)
+        return any(
+            _holds(item.text, own.text) >= KEPT or (spans and spans <= set(own.sources))
+            for own in self.items
+        )
+
+    def corrects(self, item: Item) -> bool:
+        """Whether something here speaks of the same matter with other figures."""
+        figures = set(_NUMBER.findall(item.text))
+        return any(
+            _holds(item.text, own.text) >= ABOUT
+            and bool(figures)
+            and bool(set(_NUMBER.findall(own.text)) - figures)
+            for own in self.items
+        )
+
+    def _traced(self, told: str, chunk: Chunk) -> Item:
+        """A sentence with what it rests on: quoted or told from the chunk, or carried over."""
+        old = max(self.items, key=lambda item: _holds(told, item.text), default=None)
+        carried = _holds(told, old.text) if old is not None else 0.0
+        here = place(told, chunk)
+        if here is not None and here.verified != "located" and carried < 0.99:
+            kept = old.evidence if old is not None and carried >= KEPT else ()
+            return Item(told, _each(here, *kept), chunk.index)
+        if old is not None and carried >= max(KEPT, here.score if here else 0.0):
+            return replace(old, text=told)
+        kept = old.evidence if old is not None and carried >= KEPT else ()
+        return Item(told, _each(*([here] if here else []), *kept), chunk.index)
+
+
+def place(told: str, chunk: Chunk) -> Evidence | None:
+    """Where a sentence stands in a chunk, or the sentence there that it tells again."""
+    match = align(told, chunk.text)
+    if match is not None:
+        return _evidence(chunk, match.start, match.end, match.verified, 1.0)
+    wanted = set(content_words(told))
+    if not wanted:
+        return None
+    best, where = 0.0, (0, 0)
+    for start, end in sentences(chunk.text):
+        score = len(wanted & set(words(chunk.text[start:end]))) / len(wanted)
+        if score > best:
+            best, where = score, (start, end)
+    return _evidence(chunk, *where, "located", best) if best >= KEPT else None
+
+
+def _evidence(chunk: Chunk, start: int, end: int, verified: str, score: float) -> Evidence:
+    span = Span(chunk.span.document, chunk.span.start + start, chunk.span.start + end)
+    return Evidence(chunk.text[start:end], span, verified, score)  # type: ignore[arg-type]
+
+
+def _told(text: str) -> Iterable[str]:
+    """Sentences of a rewritten memory, without bullets and without "nothing found"."""
+    for start, end in sentences(text):
+        for line in (
+            text[start:end].splitlines() if "\n- " in text[start:end] else [text[start:end]]
+        ):
+            told = line.strip().lstrip("-*•>").strip()
+            if told and not says_not_found(told):
+                yield told
+
+
+def _holds(part: str, whole: str) -> float:
+    """Share of the content words of one text that stand in another."""
+    wanted = content_words(part)
+    if not wanted:
+        return 1.0 if part.strip() == whole.strip() else 0.0
+    there = set(words(whole))
+    return sum(w in there for w in wanted) / len(wanted)
+
+
+def _each(*evidence: Evidence) -> tuple[Evidence, ...]:
+    return tuple({e.span: e for e in reversed(evidence)}.values())[::-1]
+
+
+def best_first(items: Sequence[Item], score: Callable[[str], float]) -> list[Evidence]:
+    """Evidence of items, those first whose text bears most on something."""
+    ranked = sorted(items, key=lambda item: score(item.text), reverse=True)
+    return list(dict.fromkeys(e for item in ranked for e in item.evidence))

@@ -1,0 +1,60 @@
+"""What a reading takes, for each topology (the paper's cost; spec, section 3e)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from memreader.plan import NOTHING, Plan, Range
+from memreader_strategies.chain_of_agents.budget import Budget
+
+if TYPE_CHECKING:
+    from memreader_strategies.chain_of_agents.strategy import ChainOfAgents
+
+TYPICAL = 3
+"""A reply is expected to take a third of its cap."""
+
+
+def chains_of(options: ChainOfAgents) -> int:
+    """How many chains read side by side."""
+    match options.paths:
+        case "left_to_right":
+            return 1
+        case "bidirectional":
+            return 2
+        case _:
+            return options.path_count
+
+
+def planned(options: ChainOfAgents, budget: Budget, sizes: list[int]) -> Plan:
+    """Calls, tokens and critical path for chunks of these sizes."""
+    n, text = len(sizes), sum(sizes)
+    if not n:
+        return NOTHING
+    p = chains_of(options) if options.topology == "chain" else 1
+    managers = {"merge": 0, "hierarchical": 1}.get(options.topology, 1)
+    if p > 1 and options.selection == "vote":
+        managers = p
+    workers = p * n
+    calls = workers + managers
+    unit = 0 if options.topology == "merge" else budget.unit
+    serial = n + (1 if managers else 0) if options.topology == "chain" else 1 + managers
+    shown = managers * (budget.manager + p * unit)
+    if options.topology == "hierarchical":
+        shown = managers * (budget.manager + n * unit)
+    inside = unit if options.topology == "chain" else 0
+    fixed = p * text + workers * budget.worker
+    repairs = 2 * max(budget.unit, budget.reply) + 400
+    return Plan(
+        calls=Range(workers, calls, 2 * calls),
+        input_tokens=Range(
+            fixed,
+            fixed + workers * inside // TYPICAL + shown // TYPICAL + managers * budget.manager,
+            fixed + workers * (inside + 48) + shown + calls * repairs,
+        ),
+        output_tokens=Range(
+            workers,
+            (workers * budget.unit + managers * budget.reply) // TYPICAL,
+            2 * (workers * budget.unit + managers * budget.reply),
+        ),
+        critical_path=Range(1, serial, 2 * serial),
+    )

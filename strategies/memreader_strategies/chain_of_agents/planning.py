@@ -43,16 +43,18 @@ def planned(options: ChainOfAgents, budget: Budget, sizes: list[int]) -> Plan:
         shown = managers * (budget.manager + n * unit)
     inside = unit if options.topology == "chain" else 0
     fixed = p * text + workers * budget.worker
+    # Chains that begin with the same chunk share its call.
+    least = workers if p == 1 else n
     repairs = 2 * max(budget.unit, budget.reply) + 400
     return Plan(
-        calls=Range(workers, calls, 2 * calls),
+        calls=Range(least, calls, 2 * calls),
         input_tokens=Range(
-            fixed,
+            text + least * budget.worker,
             fixed + workers * inside // TYPICAL + shown // TYPICAL + managers * budget.manager,
             fixed + workers * (inside + 48) + shown + calls * repairs,
         ),
         output_tokens=Range(
-            workers,
+            least,
             (workers * budget.unit + managers * budget.reply) // TYPICAL,
             2 * (workers * budget.unit + managers * budget.reply),
         ),

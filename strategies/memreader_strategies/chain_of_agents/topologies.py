@@ -1,0 +1,74 @@
+"""What the paper compares the chain with (steps 7 and 8)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from memreader.answer import NOT_FOUND, Draft
+from memreader.chunking import Chunk
+from memreader.errors import CallFailed
+from memreader.evidence import says_not_found
+from memreader.memory.notes import Notes
+from memreader.prompts import Value
+from memreader.structured import Shape
+from memreader_strategies.chain_of_agents.budget import FENCED
+from memreader_strategies.chain_of_agents.reading import Reading, majority
+from memreader_strategies.chain_of_agents.shapes import Unit
+
+
+async def merge(reading: Reading) -> Draft:
+    """Every chunk answers alone; the majority of the answers counts."""
+
+    async def answered(chunk: Chunk) -> Draft:
+        reply = await _alone(reading, "answer", reading.words.final, chunk)
+        if reply is None or says_not_found(reply):
+            return NOT_FOUND
+        return Draft(reply.strip(), reading.run.evidence("", reply, chunk))
+
+    drafts = await reading.run.map(answered, reading.run.chunks(reading.budget.text))
+    return majority(drafts)
+
+
+async def hierarchical(reading: Reading) -> Draft:
+    """Useful chunks are noted, each alone; the manager sees all notes that fit its call."""
+
+    async def noted(chunk: Chunk) -> Notes:
+        told = await _alone(reading, "useful", Unit, chunk)
+        return reading.run.noted(Notes(), told or "", chunk, reading.budget.unit)
+
+    every = await reading.run.map(noted, reading.run.chunks(reading.budget.text))
+    return await reading.manager(_fitting(reading, [n for n in every if n.items]), "judge")
+
+
+def _fitting(reading: Reading, ends: list[Notes]) -> list[Notes]:
+    """The notes that fit one call, in document order; what is left out is said."""
+    left = reading.run.model.window - reading.budget.manager - reading.budget.reply
+    kept: list[Notes] = []
+    for notes in ends:
+        left -= reading.run.model.counter.count(notes.text) + FENCED
+        if left < 0:
+            reading.run.note(f"{len(ends) - len(kept):,} of {len(ends):,} notes do not fit.")
+            break
+        kept.append(notes)
+    return kept
+
+
+async def _alone(
+    reading: Reading, prompt: Literal["answer", "useful"], shape: type[Shape], chunk: Chunk
+) -> str | None:
+    """What one worker says of its chunk; None where its call failed."""
+    words: dict[str, Value] = {**reading.words.worker}
+    if prompt == "answer":
+        words.pop("task")
+    try:
+        reply = await reading.run.ask_for(
+            shape,
+            prompt,
+            max_tokens=reading.budget.unit,
+            values={**words, "passage": chunk},
+            sources=[chunk],
+            temperature=reading.options.temperature,
+        )
+    except CallFailed:
+        return None
+    return str(getattr(reply, "notes", getattr(reply, "answer", "")))

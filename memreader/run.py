@@ -222,8 +222,11 @@ class Run:
         Each sentence keeps the places it rests on. Where the budget is passed, the sentences
         that have least to do with the question are left out.
         """
-        new = self._grounding.noted(notes, told, chunk)
-        return new.within(
+        return self.cut(self._grounding.noted(notes, told, chunk), budget)
+
+    def cut(self, notes: Notes, budget: int) -> Notes:
+        """The notes within a budget of tokens: what has most to do with the question stays."""
+        return notes.within(
             budget,
             self.model.counter.count,
             lambda item: relevance(self.question, item.text).score,

@@ -63,7 +63,7 @@ class Notes:
 
     def rewritten(self, text: str, chunk: Chunk) -> Notes:
         """The notes after the model wrote them anew beside a chunk."""
-        items = [self._traced(told, chunk) for told in _told(text)]
+        items = [self.traced(told, chunk) for told in _told(text)]
         return Notes(tuple({item.text: item for item in reversed(items)}.values())[::-1])
 
     def added(self, item: Item) -> Notes:
@@ -108,7 +108,7 @@ class Notes:
             for own in self.items
         )
 
-    def _traced(self, told: str, chunk: Chunk) -> Item:
+    def traced(self, told: str, chunk: Chunk) -> Item:
         """A sentence with what it rests on: quoted or told from the chunk, or carried over."""
         old = max(self.items, key=lambda item: _holds(told, item.text), default=None)
         carried = _holds(told, old.text) if old is not None else 0.0

@@ -201,6 +201,10 @@ def _in_form(prompt: str, quote: str, answer: str, *, schema: bool) -> str:
             return "5" if known else "0"
         if "information" in name or "code" in name or "evidence" in name:
             return f"- {quote}" if known else "none"
+        if name in ("relevant", "useful", "enough"):
+            return "yes" if known else "no"
+        if name in ("plan", "recall"):
+            return "none"
         if "notes" in name or "memory" in name:
             return quote if known else NO_INFORMATION
         if "rationale" in name or "reasoning" in name:
@@ -210,5 +214,6 @@ def _in_form(prompt: str, quote: str, answer: str, *, schema: bool) -> str:
     if schema:
         return json.dumps({key: value(key) for key in _KEY.findall(head)})
     asked = head.rpartition("Reply with these sections")[2] if "Reply with these" in head else ""
-    labels = [m["label"] for m in _LABEL.finditer(asked) if m["label"] != "Question"]
+    asked = asked.split("\n\n", 1)[0]
+    labels = [m["label"] for m in _LABEL.finditer(asked)]
     return "\n".join(f"{label}: {value(label)}" for label in labels) or answer

@@ -137,7 +137,8 @@ class _Reading:
         gated = self.options.update_gate and not says_yes(getattr(reply, "relevant", "yes"))
         if not gated:
             self.notes = self._rewritten(str(getattr(reply, "memory", "")), section)
-        self.ahead = str(getattr(reply, "plan", "")) or self.ahead
+        ahead = str(getattr(reply, "plan", "")).strip()
+        self.ahead = self.ahead if says_not_found(ahead) else ahead
         self.past.append(self.notes)
         self._recall(str(getattr(reply, "recall", "")))
         self.enough = self.enough + 1 if says_yes(getattr(reply, "enough", "")) else 0

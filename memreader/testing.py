@@ -197,18 +197,16 @@ def _in_form(prompt: str, quote: str, answer: str, *, schema: bool) -> str:
 
     def value(name: str) -> str:
         name = name.casefold().replace("_", " ")
-        if "confidence" in name:
-            return "5" if known else "0"
-        if "information" in name or "code" in name or "evidence" in name:
-            return f"- {quote}" if known else "none"
-        if name in ("relevant", "useful", "enough"):
-            return "yes" if known else "no"
-        if name in ("plan", "recall"):
-            return "none"
-        if "notes" in name or "memory" in name:
-            return quote if known else NO_INFORMATION
-        if "rationale" in name or "reasoning" in name:
-            return "It is stated." if known else "Nothing is stated."
+        for words, told, nothing in (
+            (("confidence",), "5", "0"),
+            (("relevant", "useful", "enough", "new"), "yes", "no"),
+            (("plan", "recall"), "none", "none"),
+            (("information", "code", "evidence"), f"- {quote}", "none"),
+            (("notes", "memory"), quote, NO_INFORMATION),
+            (("rationale", "reasoning"), "It is stated.", "Nothing is stated."),
+        ):
+            if any(word in name for word in words):
+                return told if known else nothing
         return answer
 
     if schema:

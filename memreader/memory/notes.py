@@ -66,9 +66,26 @@ class Notes:
         items = [self.traced(told, chunk) for told in _told(text)]
         return Notes(tuple({item.text: item for item in reversed(items)}.values())[::-1])
 
+    def retold(self, text: str) -> Notes:
+        """The notes after the model wrote them anew from themselves alone, without any chunk."""
+        return Notes(tuple(self._retold(told) for told in _told(text)))
+
+    def _retold(self, told: str) -> Item:
+        """A sentence with the places of all items that it tells again."""
+        near = [item for item in self.items if _holds(item.text, told) >= KEPT]
+        if not near:  # told in other words: the item that shares most, if it shares half
+            best = max(self.items, key=lambda item: _holds(told, item.text), default=None)
+            near = [best] if best is not None and _holds(told, best.text) >= KEPT else []
+        since = min((item.since for item in near), default=0)
+        return Item(told, _each(*(e for item in near for e in item.evidence)), since)
+
+    def knows(self, item: Item) -> bool:
+        """Whether an item says nothing that does not stand here already."""
+        return any(_holds(item.text, own.text) >= 0.99 for own in self.items)
+
     def added(self, item: Item) -> Notes:
         """With one more item; unchanged where the same is noted already."""
-        if any(_holds(item.text, old.text) >= 0.99 for old in self.items):
+        if self.knows(item):
             return self
         return Notes((*self.items, item))
 

@@ -130,8 +130,11 @@ class Reading:
 
     async def _vote(self, ends: Sequence[Notes]) -> Draft:
         """The majority of the chains' own answers; the first of equals."""
-        drafts = [await self.manager([notes], "manager") for notes in ends]
-        return majority(drafts)
+
+        async def one(notes: Notes) -> Draft:
+            return await self.manager([notes], "manager")
+
+        return majority(await self.run.map(one, ends))
 
 
 def _unit(notes: Notes) -> Value:

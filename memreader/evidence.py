@@ -22,7 +22,7 @@ Verified = Literal["exact", "normalised", "fuzzy", "located", "unverified"]
 NO_INFORMATION = "[NO INFORMATION]"
 """The one marker for "this text does not tell": used by prompts and by the parser."""
 
-SUPPORTED = 0.5
+SUPPORTED = 0.4
 """Support from which an answer of a plain model counts as found."""
 
 FUZZY = 92.0

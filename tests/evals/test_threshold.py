@@ -55,7 +55,7 @@ def test_a_trial_asks_in_plain_text_and_measures_the_support() -> None:
 def test_the_table_counts() -> None:
     """Kept at or above the threshold, refused below it."""
     trials = [
-        Trial(KINDS[0], 0.5), Trial(KINDS[0], 0.2), Trial(KINDS[1], 0.49), Trial(KINDS[2], 0.9)
+        Trial(KINDS[0], 0.4), Trial(KINDS[0], 0.2), Trial(KINDS[1], 0.39), Trial(KINDS[2], 0.9)
     ]  # fmt: skip
-    row = next(line for line in table(trials).splitlines() if line.startswith("| 0.5"))
-    assert "| 0.5 (used) | 1 of 2 | 1 of 1 | 0 of 1 | 50% |" == row
+    row = next(line for line in table(trials).splitlines() if line.startswith("| 0.4"))
+    assert "| 0.4 (used) | 1 of 2 | 1 of 1 | 0 of 1 | 50% |" == row

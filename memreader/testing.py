@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from memreader.document import content_hash
 from memreader.errors import MemreaderError
@@ -147,7 +148,8 @@ class Oracle:
 
     `facts` maps a question to the sentence that answers it and the answer in it. Of a prompt it
     sees the fenced material alone: if a sentence stands there, it quotes and answers; else it
-    says that there is no information. With `miss` it overlooks what is there at that rate; with
+    says that there is no information. With `miss` it overlooks what is there at that rate, and
+    writes something else into a memory instead, as a model does that forgets; with
     `invent` it makes an answer up, with a quote that stands nowhere. Both draws depend on the
     seed and the prompt alone, so that equal readings stay equal.
     """
@@ -167,19 +169,34 @@ class Oracle:
     def said(self, prompt: str, *, schema: bool = False) -> str:
         """The text of the answer to a prompt: for servers that speak for the oracle."""
         question = next((q for q in self.facts if q in prompt), None)
-        quote, answer = self._look(question, prompt)
-        return _in_form(prompt, quote, answer, schema=schema)
+        return _in_form(prompt, self._look(question, prompt), schema=schema)
 
-    def _look(self, question: str | None, prompt: str) -> tuple[str, str]:
-        material = "\n".join(m["text"] for m in _MARKER.finditer(prompt)) or prompt
+    def _look(self, question: str | None, prompt: str) -> _Seen:
+        shown = [m["text"] for m in _MARKER.finditer(prompt)] or [prompt]
+        material = "\n".join(shown)
         draw = random.Random(content_hash(f"{self.seed}\n{material}"))
+        beside = NO_INFORMATION
         if question is not None:
             sentence, answer = self.facts[question]
-            if _squeezed(sentence) in _squeezed(material) and draw.random() >= self.miss:
-                return sentence, answer
+            if _squeezed(sentence) in _squeezed(material):
+                if draw.random() >= self.miss:
+                    return _Seen(sentence, answer, sentence)
+                beside = next(
+                    (s for s in shown[-1].splitlines() if sentence not in s), NO_INFORMATION
+                )
         if draw.random() < self.invent:
-            return "It was written nowhere that the heron left at noon.", "Zanthor Quill"
-        return "none", NO_INFORMATION
+            quote = "It was written nowhere that the heron left at noon."
+            return _Seen(quote, "Zanthor Quill", quote)
+        return _Seen("none", NO_INFORMATION, beside)
+
+
+class _Seen(NamedTuple):
+    """What the oracle makes of a prompt."""
+
+    quote: str
+    answer: str
+    noted: str
+    """What it writes into a memory: when it overlooks the sentence, something beside it."""
 
 
 def _squeezed(text: str) -> str:
@@ -190,8 +207,9 @@ _LABEL = re.compile(r"^(?P<label>[A-Z][A-Za-z ]{2,30}): .+$", re.MULTILINE)
 _KEY = re.compile(r'^- "(?P<key>\w+)": ', re.MULTILINE)
 
 
-def _in_form(prompt: str, quote: str, answer: str, *, schema: bool) -> str:
+def _in_form(prompt: str, seen: _Seen, *, schema: bool) -> str:
     """The oracle's reply in the labelled or JSON form that the contract lists."""
+    quote, answer, noted = seen
     known = answer != NO_INFORMATION
     head = prompt.split("<<<", 1)[0]
 
@@ -202,7 +220,7 @@ def _in_form(prompt: str, quote: str, answer: str, *, schema: bool) -> str:
             (("relevant", "useful", "enough", "new"), "yes", "no"),
             (("plan", "recall"), "none", "none"),
             (("information", "code", "evidence"), f"- {quote}", "none"),
-            (("notes", "memory"), quote, NO_INFORMATION),
+            (("notes", "memory"), noted, noted),
             (("rationale", "reasoning"), "It is stated.", "Nothing is stated."),
         ):
             if any(word in name for word in words):

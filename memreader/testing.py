@@ -205,11 +205,9 @@ def _in_form(prompt: str, quote: str, answer: str, *, schema: bool) -> str:
             return "yes" if known else "no"
         if name in ("plan", "recall"):
             return "none"
-        if "notes" in name or "memory" in name:
-            return quote if known else NO_INFORMATION
         if "rationale" in name or "reasoning" in name:
             return "It is stated." if known else "Nothing is stated."
-        return answer
+        return quote if known and ("notes" in name or "memory" in name) else answer
 
     if schema:
         return json.dumps({key: value(key) for key in _KEY.findall(head)})

@@ -96,6 +96,30 @@ class Version:
     """The memory sentence by sentence, each with its own places; empty for other memories."""
     path: str = ""
     """Which of several memories that are carried side by side."""
+    again: bool = False
+    """Made when a passage was read again, to rescue what was forgotten."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What a memory lost on its way without being contradicted."""
+
+    facts: int
+    noted: int
+    """Facts that were ever noted; rewriting one notes no new one."""
+    rescued: int | None = None
+    """Of the lost ones, those that were read again and are back; None without a rescue."""
+
+    @property
+    def rate(self) -> float:
+        """Share of the facts ever noted that were lost."""
+        return self.facts / self.noted if self.noted else 0.0
+
+    def __str__(self) -> str:
+        back = (
+            "" if self.rescued is None else f"; {self.rescued:,} of them back after a second look"
+        )
+        return f"Forgot {self.facts:,} of {self.noted:,} facts noted ({self.rate:.0%}){back}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +143,8 @@ class Answer:
     rationale: str = ""
     memory: tuple[Version, ...] = ()
     """History of the strategy's memory."""
+    forgot: Forgotten | None = None
+    """Facts that the memory lost on its way; None where no memory of facts was carried."""
     manifest: dict[str, Any] = field(default_factory=dict)
     """What determined the reading: documents' hashes, options, model, window, wire, versions."""
 

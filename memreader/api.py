@@ -21,6 +21,7 @@ def open_reader(
     model: Model | str | None = None,
     resumption: Resumption | None = None,
     options: dict[str, Any] | None = None,
+    rescue: bool = False,
     **settings: Any,
 ) -> Reader:
     """A `Reader` from the settings in force; keyword arguments go before them.
@@ -44,6 +45,7 @@ def open_reader(
         stores=Stores(home().data),
         resumption=resumption or Resumption(),
         probe=current.probe,
+        rescue=rescue,
     )
 
 

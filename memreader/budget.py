@@ -50,32 +50,38 @@ FINAL_SHARE = 0.85
 
 @dataclass(slots=True)
 class Budget:
-    """Spend against limits. One for each run; used from one event loop."""
+    """Spend against limits. One for each run, or for several runs that share their caps.
+
+    Used from one event loop.
+    """
 
     limits: Limits = field(default_factory=Limits)
     spent: Cost = field(default_factory=Cost)
     clock: Callable[[], float] = time.monotonic
     stop_reason: str | None = None
     """Set by `stop`: no further call is booked."""
-    seconds_before: float = 0.0
-    """Seconds that earlier processes used up of the same budget."""
     _open: Cost = field(default_factory=Cost)
     _bookings: int = 0
-    _reserve: Cost = field(default_factory=Cost)
+    _reserves: dict[str, Cost] = field(default_factory=dict)
     _changed: anyio.Event = field(default_factory=anyio.Event)
     _began: float = 0.0
 
     def __post_init__(self) -> None:
-        self._began = self.clock() - self.seconds_before
+        self._began = self.clock()
 
-    def reserve(self, cost: Cost) -> None:
-        """Keep room for final calls, as far as a cap leaves room for others beside them."""
-        crowded = {
-            name: 0
-            for name in ("calls", "tokens", "usd")
-            if (cap := getattr(self.limits, name)) is not None and 2 * getattr(cost, name) > cap
-        }
-        self._reserve = replace(cost, **crowded)
+    def carry(self, spent: Cost, seconds: float) -> None:
+        """Count what earlier processes used up of the same budget."""
+        self.spent += spent
+        self._began = min(self._began, self.clock() - seconds)
+
+    def reserve(self, cost: Cost, owner: str = "") -> None:
+        """Keep room for a reading's final calls, as far as a cap leaves room for others too."""
+        self._reserves[owner] = cost
+
+    def release(self, owner: str) -> None:
+        """A reading is over: its reserve is free for those that share the budget."""
+        self._reserves.pop(owner, None)
+        self._wake()
 
     def stop(self, reason: str) -> None:
         """Book nothing more; calls in flight go on."""
@@ -89,13 +95,13 @@ class Budget:
         share = 1.0 if final else FINAL_SHARE
         return self._began + share * self.limits.seconds - self.clock()
 
-    async def book(self, worst: Cost, *, final: bool = False) -> None:
+    async def book(self, worst: Cost, *, final: bool = False, owner: str = "") -> None:
         """Book a call's worst case, waiting for open bookings where that may make room.
 
         Raises BudgetExceeded where the call could pass a cap, or after `stop`.
         """
         while True:
-            over = self._over(worst, final=final)
+            over = self._over(worst, final=final, owner=owner)
             if over is None:
                 self._open += worst
                 self._bookings += 1
@@ -115,13 +121,24 @@ class Budget:
         self._changed.set()
         self._changed = anyio.Event()
 
-    def _over(self, worst: Cost, *, final: bool) -> BudgetExceeded | None:
+    def _reserved(self, *, final: bool, owner: str) -> Cost:
+        """What a call may not touch: a final one may use its own reading's reserve."""
+        whole = sum(self._reserves.values(), Cost())
+        own = self._reserves.get(owner, Cost()) if final else Cost()
+        crowded = {
+            name: 0
+            for name in ("calls", "tokens", "usd")
+            if (cap := getattr(self.limits, name)) is not None and 2 * getattr(whole, name) > cap
+        }
+        return replace(whole - own, **crowded)
+
+    def _over(self, worst: Cost, *, final: bool, owner: str) -> BudgetExceeded | None:
         if self.stop_reason is not None:
             return Stopped(self.stop_reason)
         left = self.deadline(final=final)
         if left is not None and left <= 0 and self.limits.seconds is not None:
             return BudgetExceeded("seconds", self.limits.seconds, self.limits.seconds - left)
-        needed = self.spent + self._open + worst + (Cost() if final else self._reserve)
+        needed = self.spent + self._open + worst + self._reserved(final=final, owner=owner)
         for name in ("calls", "tokens", "usd"):
             cap, value = getattr(self.limits, name), getattr(needed, name)
             if cap is not None and value > cap + 1e-12:

@@ -187,7 +187,7 @@ class Caller:
         flight = _Flight(worst, self._cost(Usage(tokens, 0, 0)))
 
         async def on_attempt() -> None:
-            await self.budget.book(worst, final=final)
+            await self.budget.book(worst, final=final, owner=self.run_id)
             flight.open = True
             flight.attempts += 1
             self.retries += flight.attempts > 1

@@ -45,6 +45,8 @@ class Chunk:
     text: str
     tokens: int
     """By the serving model's tokenizer, or a conservative estimate."""
+    again: bool = False
+    """A passage that is shown a second time: it counts for no coverage."""
 
 
 class _Boundary(IntEnum):

@@ -54,6 +54,16 @@ class Ledger:
         self._read.difference_update(indices)
         return indices
 
+    @property
+    def spans(self) -> list[Span]:
+        """Spans of all chunks cut so far, by index."""
+        return list(self._spans)
+
+    def span(self, index: int | None) -> Span | None:
+        """The span of a chunk; None for one that was never cut."""
+        known = index is not None and 0 <= index < len(self._spans)
+        return self._spans[index] if known and index is not None else None
+
     def spans_read(self) -> list[Span]:
         """Spans of the chunks that were read, in order."""
         return [self._spans[i] for i in sorted(self._read)]

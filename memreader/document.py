@@ -167,6 +167,13 @@ class Arriving:
         self._headings += [Heading(start + h.start, h.level, h.title) for h in piece.headings]
         return piece
 
+    def here(self) -> Document:
+        """The document as far as it is here: text and pages that were read are in it."""
+        text = self._text  # taken first: another thread may be completing the document
+        if self._document is not None:
+            return self._document
+        return Document("".join(text), self.source, tuple(self._pages), (), self.id)
+
     def finish(self) -> Document:
         """Pull what is left and return the whole document."""
         while self._document is None:
@@ -177,10 +184,10 @@ class Arriving:
         document = Document(
             "".join(self._text), self.source, tuple(self._pages), tuple(self._headings), self.id
         )
-        self._text.clear()
         if self.check is not None:
             self.check(document)
         self._document = document
+        self._text = []
 
 
 @dataclass(frozen=True, slots=True)

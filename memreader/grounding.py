@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from memreader.chunking import Chunk
 from memreader.document import Span
 from memreader.evidence import (
+    NO_INFORMATION,
     SUPPORTED,
     Evidence,
     Support,
@@ -18,7 +20,7 @@ from memreader.evidence import (
     support,
 )
 from memreader.memory.notes import Item, Notes
-from memreader.structured import PlainForm
+from memreader.structured import PlainForm, S
 
 MOST = 5
 """Places that an answer rests on, at most: what a person can check."""
@@ -44,6 +46,17 @@ class Grounding:
         if form.must_be_supported and found < SUPPORTED:
             return 0.0, _best(lambda shown: relevance(self.question, shown), sources)[1]
         return found, quote
+
+    def derived(self, shape: type[S], form: PlainForm, text: str, sources: Sequence[Source]) -> S:
+        """Fill a shape from free text: code decides what a small model cannot (DESIGN.md, 3)."""
+        found, quote = self.judged(form, text, sources)
+        refused = form.must_be_supported and not found
+        fields: dict[str, Any] = {form.answer: NO_INFORMATION if refused else text}
+        if form.evidence is not None:
+            fields[form.evidence] = quote
+        if form.confidence is not None:
+            fields[form.confidence] = round(5 * found, 2)
+        return shape.model_validate(fields)
 
     def evidence(self, quoted: str, answer: str, chunk: Chunk) -> tuple[Evidence, ...]:
         """Evidence for an answer from one chunk: its quoted lines found in the text, or located.
@@ -79,7 +92,7 @@ class Grounding:
         if self.plain:
             best = locate(self.question, told, chunk.text, chunk.span)
             return notes.added(Item(best.quote, (best,), chunk.index)) if best else notes
-        return notes.rewritten(told, chunk)
+        return notes.regained(told, chunk) if chunk.again else notes.rewritten(told, chunk)
 
     def _pointed_at(self, quote: str, chunk: Chunk) -> tuple[Evidence, ...]:
         """Partial evidence of a plain model: a sentence that code chose by the question alone."""

@@ -3,7 +3,8 @@
 One SQLite file in write-ahead mode. A call is keyed by the hash of everything that determines
 it (`Request.key`), whatever run made it. A run is keyed by its job (documents, question,
 strategy, options, model); its spend is the sum over its paid attempts, written in the same
-transaction as the reply, so that it survives a crash at any point.
+transaction as the reply, so that it survives a crash at any point. The memories of runs stand
+in the same file (`memreader.memory_table`).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pathlib import Path
 
 from memreader.errors import ConfigurationError
 from memreader.llm.base import Reply, Usage
+from memreader.memory_table import SCHEMA, TABLES, MemoryTable
 
 MEMORY = Path(":memory:")
 SIZE_CAP = 2 << 30
@@ -80,12 +82,13 @@ class Journal:
             self._db.execute("PRAGMA journal_mode=WAL")
             # Survives the death of the process; only a power cut may lose the last calls.
             self._db.execute("PRAGMA synchronous=NORMAL")
-            self._db.executescript(_SCHEMA)
+            self._db.executescript(_SCHEMA + SCHEMA)
         except sqlite3.DatabaseError as error:
             raise ConfigurationError(
                 f"The journal {path} cannot be used ({error}). "
                 f"Move it away, or set MEMREADER_HOME to another folder."
             ) from error
+        self.memories = MemoryTable(self._db, self._transaction)
         if self.size() > SIZE_CAP:
             self.prune(SIZE_CAP // 2)
 
@@ -202,7 +205,10 @@ class Journal:
         return int(self._db.execute("SELECT COUNT(*) FROM calls").fetchone()[0])
 
     def prune(self, keep_bytes: int) -> int:
-        """Delete the oldest calls until at most `keep_bytes` are left; returns how many."""
+        """Delete the oldest calls until at most `keep_bytes` are left; returns how many.
+
+        The history of a run goes with the calls of its time.
+        """
         gone = 0
         while self.size() > keep_bytes and (left := self.count()):
             batch = max(1, left // 10)
@@ -211,14 +217,16 @@ class Journal:
                 (batch,),
             )
             gone += min(batch, left)
+            oldest = self._db.execute("SELECT MIN(made) FROM calls").fetchone()[0]
+            self.memories.drop_before(time.time() if oldest is None else oldest)
         self._db.execute("VACUUM")
         return gone
 
     def clear(self) -> int:
-        """Delete all calls and runs; returns how many calls there were."""
+        """Delete all calls and runs with their histories; returns how many calls there were."""
         gone = self.count()
         with self._transaction():
-            for table in ("calls", "attempts", "runs"):
+            for table in ("calls", "attempts", "runs", *TABLES):
                 self._db.execute(f"DELETE FROM {table}")
         self._db.execute("VACUUM")
         return gone

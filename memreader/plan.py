@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from memreader.llm.base import Price, Usage
 
@@ -27,6 +28,17 @@ class Range:
             self.maximum + other.maximum,
         )
 
+    def __sub__(self, other: Range) -> Range:
+        return Range(
+            self.minimum - other.minimum,
+            self.expected - other.expected,
+            self.maximum - other.maximum,
+        )
+
+    def at_most_twice(self) -> Range:
+        """The same with twice the maximum."""
+        return replace(self, maximum=2 * self.maximum)
+
     def __contains__(self, value: int) -> bool:
         return self.minimum <= value <= self.maximum
 
@@ -44,6 +56,35 @@ class Plan:
     """Share of the text that will be read, as expected."""
     fits: bool = True
     """False where a call of the plan cannot fit the model's window: the run would refuse."""
+    once: Plan | None = None
+    """What of it is paid once for the documents, however many questions are asked: an index."""
+
+    def more(self) -> Plan:
+        """What the same question takes once the index is there."""
+        if self.once is None:
+            return self
+        index = self.once
+        return replace(
+            self,
+            calls=self.calls - index.calls,
+            input_tokens=self.input_tokens - index.input_tokens,
+            output_tokens=self.output_tokens - index.output_tokens,
+            critical_path=self.critical_path - index.critical_path,
+            once=None,
+        )
+
+    def rescued(self) -> Plan:
+        """With a rescue: at most every chunk is read once more, so that the most is twice as much.
+
+        How much a model forgets cannot be told before, hence the rest stays as it is.
+        """
+        return replace(
+            self,
+            calls=self.calls.at_most_twice(),
+            input_tokens=self.input_tokens.at_most_twice(),
+            output_tokens=self.output_tokens.at_most_twice(),
+            critical_path=self.critical_path.at_most_twice(),
+        )
 
     def cost(self, price: Price | None) -> tuple[float, float, float] | None:
         """US dollars: minimum, expected, maximum; without any prefix cache. None if unknown."""
@@ -56,6 +97,26 @@ class Plan:
         )
         low, expected, high = (price.of(Usage(i, 0, o)) for i, o in pairs)
         return low, expected, high
+
+
+def together(plans: Sequence[Plan]) -> Plan:
+    """The plan of several questions about the same documents, read side by side."""
+    first, *others = plans
+    each = [first, *(plan.more() for plan in others)]
+    paths = [plan.critical_path for plan in plans]
+    return Plan(
+        calls=sum((p.calls for p in each), Range.exactly(0)),
+        input_tokens=sum((p.input_tokens for p in each), Range.exactly(0)),
+        output_tokens=sum((p.output_tokens for p in each), Range.exactly(0)),
+        critical_path=Range(
+            max(p.minimum for p in paths),
+            max(p.expected for p in paths),
+            max(p.maximum for p in paths),
+        ),
+        coverage=max(p.coverage for p in plans),
+        fits=all(p.fits for p in plans),
+        once=first.once,
+    )
 
 
 NOTHING = Plan(Range.exactly(0), Range.exactly(0), Range.exactly(0), Range.exactly(0))

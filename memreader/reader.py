@@ -3,28 +3,38 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Coroutine,
+    Mapping,
+    Sequence,
+)
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import anyio
+import anyio.to_thread
 
 from memreader import events
 from memreader.answer import Answer
-from memreader.budget import Limits
+from memreader.budget import Budget, Limits
 from memreader.document import Arriving, Corpus, Document
 from memreader.errors import ConfigurationError
 from memreader.llm.base import Model
 from memreader.loaders.opening import Opened, Skipped, open_documents
+from memreader.questions import Asked, read_all
 from memreader.session import Control, Listener, Resumption, Session, Stores
 from memreader.strategy import Strategy, configured, make
 
 Item = str | Path | Document | Arriving
 Documents = Item | Corpus | Opened | Sequence[Item]
+R = TypeVar("R")
 Opener = Callable[[], AbstractAsyncContextManager[Model]]
 
 
@@ -46,6 +56,8 @@ class Reader:
     resumption: Resumption = field(default_factory=Resumption)
     probe: bool = True
     """Probe an endpoint on first use; False assumes labelled replies."""
+    rescue: bool = False
+    """Before the answer, read again what the memory forgot; the strategy has to offer it."""
 
     async def aask(
         self,
@@ -63,15 +75,7 @@ class Reader:
         found = opened(documents)
         strategy = self.strategy_object()
         async with self._model() as model:
-            session = Session(
-                list(found.documents),
-                question,
-                model,
-                strategy,
-                self.limits,
-                self.stores,
-                self.resumption,
-            )
+            session = self._session(list(found.documents), question, model, strategy)
             session.listen(on_event, control)
             for left_out in found.skipped:
                 session.stream.emit(events.Note(text=f"skipped {left_out.path}: {left_out.reason}"))
@@ -79,15 +83,47 @@ class Reader:
                 await session.probe()
             return await session.read()
 
+    async def aask_all(
+        self,
+        documents: Documents,
+        questions: Sequence[str],
+        *,
+        on_event: Callable[[str, events.Event], None] | None = None,
+        control: Control | None = None,
+    ) -> list[Asked]:
+        """Answer several questions about the same documents, each with a memory of its own.
+
+        They are read side by side: documents are opened once, calls go through one scheduler,
+        and the limits hold for all of them together. A question asked twice is read once.
+        `on_event` also gets the question. What fails for one question is in its `Asked`.
+        """
+        several = list(dict.fromkeys(questions))
+        found = opened(documents)
+        here = [Arriving.of(await anyio.to_thread.run_sync(a.finish)) for a in found.documents]
+        budget, control = Budget(self.limits), control or Control()
+        async with self._model() as model:
+            sessions = [
+                self._session(here, question, model, self.strategy_object(), budget)
+                for question in several
+            ]
+            for session in sessions:
+                listener = partial(on_event, session.question) if on_event else None
+                session.listen(listener, control)
+            if self.probe and sessions:
+                await sessions[0].probe()
+            for session in sessions:
+                session.model = sessions[0].model
+            return await read_all(sessions, model.concurrency)
+
+    def ask_all(
+        self, documents: Documents, questions: Sequence[str], **listening: Any
+    ) -> list[Asked]:
+        """`aask_all` for synchronous code; inside a running event loop it works in a thread."""
+        return _waited_for(partial(self.aask_all, documents, questions, **listening))
+
     def ask(self, documents: Documents, question: str, **listening: Any) -> Answer:
         """`aask` for synchronous code; inside a running event loop it works in a thread."""
-        call = partial(self.aask, documents, question, **listening)
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
-            return anyio.run(call)
-        with ThreadPoolExecutor(max_workers=1) as thread:
-            return thread.submit(anyio.run, call).result()
+        return _waited_for(partial(self.aask, documents, question, **listening))
 
     async def stream(self, documents: Documents, question: str) -> AsyncGenerator[events.Event]:
         """The events of a reading as they happen; the last one carries the answer."""
@@ -109,6 +145,26 @@ class Reader:
             return configured(type(self.strategy), self.options, type(self.strategy).__name__)
         return self.strategy
 
+    def _session(
+        self,
+        documents: list[Arriving],
+        question: str,
+        model: Model,
+        strategy: Strategy,
+        budget: Budget | None = None,
+    ) -> Session:
+        return Session(
+            documents,
+            question,
+            model,
+            strategy,
+            self.limits,
+            self.stores,
+            self.resumption,
+            self.rescue,
+            budget,
+        )
+
     @asynccontextmanager
     async def _model(self) -> AsyncIterator[Model]:
         if isinstance(self.model, Model):
@@ -116,6 +172,15 @@ class Reader:
         else:
             async with self.model() as model:
                 yield model
+
+
+def _waited_for(call: Callable[[], Coroutine[Any, Any, R]]) -> R:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return anyio.run(call)
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        return thread.submit(anyio.run, call).result()
 
 
 def opened(documents: Documents) -> Opened:

@@ -6,7 +6,6 @@ the size of its algorithm.
 
 from __future__ import annotations
 
-import json
 from collections.abc import (
     AsyncIterable,
     AsyncIterator,
@@ -16,7 +15,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -27,21 +26,21 @@ from memreader.answer import Draft, Version
 from memreader.calls import Caller
 from memreader.chunking import Chunk
 from memreader.document import Corpus, Span, content_hash
-from memreader.errors import BudgetExceeded, ModelTooSmall, PromptTooLong, ReplyUnusable
-from memreader.evidence import NO_INFORMATION, Evidence, relevance
+from memreader.errors import BudgetExceeded, ModelTooSmall
+from memreader.evidence import Evidence, relevance
 from memreader.grounding import Grounding, Source
 from memreader.llm.base import Message, Model, Reply, Request
 from memreader.memory.notes import Item, Notes
-from memreader.prompts import Untrusted, Value, engine_prompt, render
+from memreader.prompts import Value
+from memreader.remembering import Remembering
 from memreader.rendering import Rendering, chunk_budget
+from memreader.repairing import Unreadable, repaired
 from memreader.shelf import Shelf
 from memreader.streams import Stream
 from memreader.structured import (
-    PlainForm,
     S,
     Shape,
     Unparsed,
-    contract,
     json_schema,
     parse,
     without_reasoning,
@@ -66,9 +65,9 @@ class Run:
     index_key: str
     """Hash of what an index depends on besides its name: chunker, options, model, prompts."""
     tasks: TaskGroup
-    versions: list[Version] = field(default_factory=list)
-    forgotten: list[Item] = field(default_factory=list)
-    """What the memory lost on its way without being contradicted."""
+    memory: Remembering
+    rescue: bool = False
+    """Whether what the memory forgot is to be read again before the answer: see `lost`."""
     kept: Draft | None = None
     capped: bool = False
     """Whether a cap or an interrupt has stopped the reading."""
@@ -159,53 +158,13 @@ class Run:
             shape=None if plain else shape,
         )
         if plain and shape.plain is not None:
-            return self._derived(shape, shape.plain, without_reasoning(reply.text), sources)
+            text = without_reasoning(reply.text)
+            return self._grounding.derived(shape, shape.plain, text, sources)
         try:
             return parse(reply.text, shape)
         except Unparsed as error:
-            return await self._repaired(
-                shape, prompt, reply, str(error), max_tokens, sources, final
-            )
-
-    async def _repaired(
-        self,
-        shape: type[S],
-        step: str,
-        reply: Reply,
-        reason: str,
-        max_tokens: int,
-        sources: Sequence[Source],
-        final: bool,
-    ) -> S:
-        self.emit(events.RepairAsked(step=step, reason=reason))
-        self.caller.repairs += 1
-        values: dict[str, Value] = {
-            "contract": contract(shape, self.model.wire),
-            "reply": Untrusted(reply.text, "reply"),
-        }
-        text = render(engine_prompt("repair"), values, self.rendering.fence)
-        schema = json_schema(shape) if self.model.wire == "schema" else None
-        request = Request((Message("user", text),), max_tokens, (), schema)
-        try:
-            repaired = await self.caller.call(request, step=f"{step}.repair", final=final)
-            return parse(repaired.text, shape)
-        except (Unparsed, PromptTooLong) as error:
-            self.caller.give_up(step, f"unusable reply: {reason}; {error}", _chunks(sources))
-            raise ReplyUnusable(
-                f"The reply of step `{step}` could not be read ({reason}), nor could its repair "
-                f"({error})."
-            ) from error
-
-    def _derived(self, shape: type[S], form: PlainForm, text: str, sources: Sequence[Source]) -> S:
-        """Fill a shape from free text: code decides what a small model cannot (DESIGN.md, 3)."""
-        found, quote = self._grounding.judged(form, text, sources)
-        refused = form.must_be_supported and not found
-        fields: dict[str, Any] = {form.answer: NO_INFORMATION if refused else text}
-        if form.evidence is not None:
-            fields[form.evidence] = quote
-        if form.confidence is not None:
-            fields[form.confidence] = round(5 * found, 2)
-        return shape.model_validate(fields)
+            about = Unreadable(reply, str(error), prompt, max_tokens, _chunks(sources), final)
+            return await repaired(about, shape, self.caller, self.rendering)
 
     # --- evidence --------------------------------------------------------------------------
 
@@ -226,11 +185,11 @@ class Run:
 
     def cut(self, notes: Notes, budget: int) -> Notes:
         """The notes within a budget of tokens: what has most to do with the question stays."""
-        return notes.within(
-            budget,
-            self.model.counter.count,
-            lambda item: relevance(self.question, item.text).score,
-        )
+
+        def worth(item: Item) -> tuple[bool, float]:
+            return self.memory.regained(item), relevance(self.question, item.text).score
+
+        return notes.within(budget, self.model.counter.count, worth)
 
     @property
     def _grounding(self) -> Grounding:
@@ -291,40 +250,37 @@ class Run:
         index of the chunk after which the memory was as this, `path` tells apart memories that
         are carried side by side.
         """
-        notes = content if isinstance(content, Notes) else None
-        if notes is not None:
-            self._tell_forgotten(notes, chunk, path)
-            sources, text = notes.sources, notes.text
-        else:
-            text = content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)
-        unique = tuple(dict.fromkeys(sources))
-        version = Version(
-            len(self.versions) + 1, text, unique, chunk, notes.items if notes else (), path
-        )
-        self.versions.append(version)
-        self.emit(events.MemoryVersion(version=version.number, sources=unique, path=path))
-        return version
+        return self.memory.version(content, sources, chunk, path)
 
-    def _tell_forgotten(self, notes: Notes, chunk: int | None, path: str) -> None:
-        before = next((v.items for v in reversed(self.versions) if v.path == path), ())
-        for item in Notes(before).forgotten(notes):
-            self.forgotten.append(item)
-            self.emit(events.Forgot(text=item.text, sources=item.sources, chunk=chunk))
+    def lost(self, budget: int, *, path: str = "") -> list[Chunk]:
+        """Passages to read again before the answer, each at most `budget` tokens, where `rescue`
+        is wanted: those around what this memory forgot and does not hold now.
+
+        They are never more than the chunks that were read, and are given once. What is noted of
+        them is added to the notes, and is not cut off again before other facts.
+        """
+        return self.memory.lost(budget, path) if self.rescue and not self.capped else []
+
+    @property
+    def versions(self) -> list[Version]:
+        """The history of the memory so far."""
+        return self.memory.versions
+
+    @property
+    def forgotten(self) -> list[Item]:
+        """What the memory lost on its way without being contradicted."""
+        return self.memory.forgotten
 
     async def index(self, name: str, build: Callable[[], Awaitable[T]]) -> T:
         """A question-free index as plain JSON values, built once and kept in the shelf."""
         documents = "\n".join(a.id for a in self.supply.arriving)
         key = content_hash(f"{documents}\n{self.index_key}\n{name}")
-        kept = self.shelf.get(key)
-        if kept is not None:
-            return kept  # type: ignore[no-any-return]
-        built = await build()
-        self.shelf.put(key, name, built)
-        return built
+        return await self.shelf.built(key, name, build)
 
     def reserve(self, *, input_tokens: int, output_tokens: int) -> None:
         """Keep room in the budget for the final answer's call."""
-        self.caller.budget.reserve(self.caller.worst(input_tokens, output_tokens))
+        worst = self.caller.worst(input_tokens, output_tokens)
+        self.caller.budget.reserve(worst, self.caller.run_id)
 
     def keep(self, draft: Draft) -> None:
         """The best draft so far: it becomes the answer if a cap ends the reading."""
@@ -340,4 +296,4 @@ class Run:
 
 
 def _chunks(sources: Sequence[Source]) -> list[Chunk]:
-    return [s for s in sources if isinstance(s, Chunk)]
+    return [s for s in sources if isinstance(s, Chunk) and not s.again]

@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import anyio
+from anyio.abc import TaskGroup
 
 from memreader import events
-from memreader.about import own_version
-from memreader.answer import Answer, Draft, Status, Stopped
+from memreader.answer import Answer, Draft, Forgotten, Status, Stopped
 from memreader.budget import Budget, Cost, Limits
 from memreader.calls import Caller, EventStream
 from memreader.citing import citation, cited, stands
 from memreader.coverage import Ledger
-from memreader.document import Arriving, content_hash
+from memreader.document import Arriving
 from memreader.errors import BudgetExceeded, CallFailed, StrategyFault
 from memreader.evidence import NO_INFORMATION
+from memreader.identity import Identity
 from memreader.journal import MEMORY, Journal
 from memreader.llm.base import Model
 from memreader.llm.dispatch import Dispatcher
 from memreader.probing import probed
-from memreader.prompts import Fence, PromptFiles
+from memreader.prompts import PromptFiles
+from memreader.remembering import Remembering
 from memreader.rendering import Rendering
 from memreader.run import Run
 from memreader.shelf import Shelf
-from memreader.strategy import Strategy, name_of, options_of
+from memreader.strategy import Strategy, name_of
 from memreader.supply import Supply
 
 Listener = Callable[[events.Event], None]
@@ -102,6 +102,10 @@ class Session:
     limits: Limits
     stores: Stores
     resumption: Resumption
+    rescue: bool = False
+    """Read again what the memory forgot, before the answer."""
+    budget: Budget | None = None
+    """Shared with other sessions; None makes one of this session's own from its limits."""
     stream: EventStream = field(default_factory=EventStream)
     control: Control = field(default_factory=Control)
     notes: list[str] = field(default_factory=list)
@@ -143,6 +147,7 @@ class Session:
             answer = await self._answer(run, draft)
             state = answer.stopped
         finally:
+            caller.budget.release(caller.run_id)
             caller.journal.finish(caller.run_id, state, time.monotonic() - self.began)
         self.stream.emit(events.RunFinished(answer=answer.to_json()))
         return answer
@@ -150,19 +155,7 @@ class Session:
     async def _read(self, caller: Caller) -> tuple[Run, Draft]:
         error: Exception | None = None
         async with anyio.create_task_group() as tasks:
-            fence = replace(self._fence(), plain=self.model.wire == "plain")
-            rendering = Rendering(PromptFiles.of(self.strategy), self.model, fence)
-            caller.mask = rendering.fence.delimiter
-            run = Run(
-                self.question,
-                Supply(self.arriving, self.model.counter, caller.ledger, self.stream.emit),
-                self.model,
-                caller,
-                rendering,
-                self.stores.shelf(),
-                self._index_key(),
-                tasks,
-            )
+            run = self._run(caller, tasks)
             draft = Draft("", status="partial")
             try:
                 draft = await self.strategy.read(self.question, run)
@@ -183,6 +176,25 @@ class Session:
             ) from caller.broken
         return run, draft
 
+    def _run(self, caller: Caller, tasks: TaskGroup) -> Run:
+        fence = replace(self._identity.fence, plain=self.model.wire == "plain")
+        rendering = Rendering(PromptFiles.of(self.strategy), self.model, fence)
+        caller.mask = rendering.fence.delimiter
+        supply = Supply(self.arriving, self.model.counter, caller.ledger, self.stream.emit)
+        memories, told = caller.journal.memories, self._identity.told
+        return Run(
+            self.question,
+            supply,
+            self.model,
+            caller,
+            rendering,
+            self.stores.shelf(),
+            self._identity.index_key,
+            tasks,
+            Remembering(caller.run_id, told, memories, supply, self.stream.emit),
+            self.rescue,
+        )
+
     async def _answer(self, run: Run, draft: Draft) -> Answer:
         corpus = await run.corpus()
         run.supply.account_for_the_rest(corpus)
@@ -194,6 +206,7 @@ class Session:
         if draft.text and not stands(draft, evidence, self.question, corpus, read):
             run.note("The answer rests on nothing that was read; it is withheld.")
             draft, evidence = _withheld(draft), []
+        forgot = self._account_for_the_memory(run)
         spans = [e.span for e in evidence if e.span is not None]
         used = run.versions[-1].sources if run.versions else spans
         coverage = ledger.report(corpus, [*used, *spans], spans)
@@ -216,8 +229,21 @@ class Session:
             notes=tuple(self.notes),
             rationale=draft.rationale,
             memory=tuple(run.versions),
-            manifest=self._manifest(),
+            forgot=forgot,
+            manifest=self._identity.manifest,
         )
+
+    def _account_for_the_memory(self, run: Run) -> Forgotten | None:
+        """How much the memory forgot, said in a line; nothing is lost in silence."""
+        memory = run.memory
+        if not run.capped:
+            memory.table.end(memory.run, len(memory.versions))
+        forgot = memory.forgot
+        if forgot is not None and forgot.facts:
+            run.note(str(forgot))
+        if self.rescue and not memory.asked and not run.capped:
+            run.note(f"{name_of(self.strategy)} does not read again what it forgot: no rescue.")
+        return forgot
 
     # --- parts -----------------------------------------------------------------------------
 
@@ -225,13 +251,14 @@ class Session:
         if self.caller is None:
             journal = self.stores.journal()
             run_id, self.continued = journal.start(
-                self._job(), what=self._what(), fresh=self.resumption.fresh
+                self._identity.job, what=self._identity.what, fresh=self.resumption.fresh
             )
             carries = self.continued and not self.resumption.new_budget
-            budget = Budget(self.limits, seconds_before=journal.seconds(run_id) if carries else 0.0)
+            budget = self.budget or Budget(self.limits)
             if carries:
                 spent = journal.spend(run_id)
-                budget.spent = Cost(spent.calls + spent.failed, spent.tokens, spent.usd or 0.0)
+                cost = Cost(spent.calls + spent.failed, spent.tokens, spent.usd or 0.0)
+                budget.carry(cost, journal.seconds(run_id))
             self.control.attach(budget)
             self.caller = Caller(
                 self.model,
@@ -245,37 +272,9 @@ class Session:
             )
         return self.caller
 
-    def _fence(self) -> Fence:
-        here = [a.finish().text for a in self.arriving if a.complete]
-        return Fence.derived(self._documents(), self.question, here)
-
-    def _documents(self) -> str:
-        return "\n".join(a.id for a in self.arriving)
-
-    def _job(self) -> str:
-        return content_hash(f"{self._documents()}\n{self.question}\n{self._index_key()}")
-
-    def _index_key(self) -> str:
-        options = json.dumps(options_of(self.strategy), sort_keys=True, default=str)
-        digest = PromptFiles.of(self.strategy).digest
-        return content_hash(f"{name_of(self.strategy)}\n{options}\n{self.model.identity}\n{digest}")
-
-    def _what(self) -> str:
-        sources = ", ".join(a.source for a in self.arriving)
-        return f"{name_of(self.strategy)} · {self.model.name} · {sources} · {self.question}"
-
-    def _manifest(self) -> dict[str, Any]:
-        return {
-            "memreader": own_version(),
-            "documents": {a.source: a.id for a in self.arriving},
-            "question": self.question,
-            "strategy": name_of(self.strategy),
-            "options": options_of(self.strategy),
-            "model": self.model.identity,
-            "window": self.model.window,
-            "wire": self.model.wire,
-            "tokens_counted_by": self.model.counter.name,
-        }
+    @property
+    def _identity(self) -> Identity:
+        return Identity(self.arriving, self.question, self.model, self.strategy, self.rescue)
 
     def _take_note(self, event: events.Event) -> None:
         if isinstance(event, events.Note):

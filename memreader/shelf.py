@@ -6,10 +6,13 @@ import json
 import os
 import sqlite3
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from memreader.journal import MEMORY
+
+T = TypeVar("T")
 
 
 class Shelf:
@@ -37,6 +40,15 @@ class Shelf:
             "INSERT OR REPLACE INTO indexes VALUES (?, ?, ?, ?)",
             (key, name, time.time(), json.dumps(content, ensure_ascii=False)),
         )
+
+    async def built(self, key: str, name: str, build: Callable[[], Awaitable[T]]) -> T:
+        """The index under this key; built and kept where there was none."""
+        kept = self.get(key)
+        if kept is not None:
+            return kept  # type: ignore[no-any-return]
+        new = await build()
+        self.put(key, name, new)
+        return new
 
     def keys(self) -> list[str]:
         """Keys of all indexes, in order."""

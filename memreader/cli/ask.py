@@ -1,20 +1,24 @@
-"""`memreader ask FILE... "question"`."""
+"""`memreader ask FILE... "question"`, and with `-Q` several questions at once."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from memreader.cli.common import files_and_question, opened_files, options_from
+from memreader.cli.common import files_and_questions, opened_files, options_from
 
 if TYPE_CHECKING:
-    from memreader.answer import Answer
+    from memreader.events import Event
     from memreader.llm.base import Model
     from memreader.loaders.opening import Opened
+    from memreader.questions import Asked
     from memreader.reader import Reader
     from memreader.session import Control
     from memreader.settings import Settings
@@ -28,6 +32,14 @@ def ask(  # noqa: PLR0913, PLR0917 - one argument for each flag
             help="Files or folders, or - for standard input; the question comes last.",
         ),
     ],
+    questions: Annotated[
+        Path | None,
+        typer.Option(
+            "-Q",
+            "--questions",
+            help="Ask each line of this file, side by side; caps hold for all of them together.",
+        ),
+    ] = None,
     strategy: Annotated[str | None, typer.Option("-s", "--strategy", help="How to read.")] = None,
     model: Annotated[
         str | None, typer.Option("-m", "--model", help="provider:model, or local.")
@@ -57,6 +69,9 @@ def ask(  # noqa: PLR0913, PLR0917 - one argument for each flag
         bool, typer.Option("--resume", help="Continue the stopped run with a fresh budget.")
     ] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Ignore the journal.")] = False,
+    rescue: Annotated[
+        bool, typer.Option("--rescue", help="Read again what the memory forgot, then answer.")
+    ] = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with 4 unless all citations are verified.")
     ] = False,
@@ -72,10 +87,11 @@ def ask(  # noqa: PLR0913, PLR0917 - one argument for each flag
 
     import anyio
 
-    from memreader.cli.codes import INTERRUPTED, code_of
+    from memreader.cli.codes import INTERRUPTED
+    from memreader.cli.questions import worst
     from memreader.settings import resolve
 
-    files, question = files_and_question(arguments)
+    files, asked = files_and_questions(arguments, questions)
     settings = resolve(
         {
             "strategy": strategy,
@@ -91,42 +107,40 @@ def ask(  # noqa: PLR0913, PLR0917 - one argument for each flag
         }
     )
     asking = _Asking(
-        files, question, settings, options_from(option), resume=resume, fresh=fresh, yes=yes,
+        files, asked, settings, options_from(option), several=questions is not None,
+        resume=resume, fresh=fresh, yes=yes, rescue=rescue,
         form="jsonl" if as_jsonl else "json" if as_json else "text",
         loud="quiet" if quiet else "verbose" if verbose else "normal",
     )  # fmt: skip
     try:
-        answer = anyio.run(asking.run)
+        return worst(anyio.run(asking.run), strict=strict)
     except asyncio.CancelledError:
         return INTERRUPTED
-    return code_of(answer, strict=strict)
 
 
+@dataclass(frozen=True, slots=True)
 class _Asking:
     """One `ask` from settings to printed answer."""
 
-    def __init__(
-        self,
-        files: list[str],
-        question: str,
-        settings: Settings,
-        options: dict[str, str],
-        *,
-        resume: bool,
-        fresh: bool,
-        yes: bool,
-        form: str,
-        loud: str,
-    ) -> None:
-        self.files, self.question, self.settings = files, question, settings
-        self.options, self.resume, self.fresh, self.yes = options, resume, fresh, yes
-        self.form, self.loud = form, loud
+    files: list[str]
+    questions: list[str]
+    settings: Settings
+    options: dict[str, str]
+    several: bool
+    """Whether the questions came from a file."""
+    resume: bool
+    fresh: bool
+    yes: bool
+    rescue: bool
+    form: str
+    loud: str
 
-    async def run(self) -> Answer:
+    async def run(self) -> list[Asked]:
         """Open everything, read under signal handling, print."""
         from memreader.api import model_settings, spec
         from memreader.cli.output import show_answer
         from memreader.cli.progress import listening
+        from memreader.cli.questions import show_all
         from memreader.llm.registry import open_model
 
         documents = opened_files(self.files, quiet=self.loud == "quiet")
@@ -136,10 +150,14 @@ class _Asking:
         async with open_model(name, model_settings(self.settings)) as model:
             reader = self._reader(model)
             self._confirm_price(reader, model, documents)
-            with listening(self.form, self.loud, model) as listener:
-                answer = await self._interruptible(reader, documents, listener)
-        show_answer(answer, self.form, self.loud, model)
-        return answer
+            number = len(self.questions) if self.several else None
+            with listening(self.form, self.loud, model, questions=number) as listener:
+                asked = await self._interruptible(reader, documents, listener)
+        if self.several:
+            show_all(asked, self.form, self.loud, model)
+        elif asked[0].answer is not None:
+            show_answer(asked[0].answer, self.form, self.loud, model)
+        return asked
 
     def _reader(self, model: Model) -> Reader:
         from memreader.api import limits
@@ -156,14 +174,25 @@ class _Asking:
             Stores(home().data),
             Resumption(fresh=self.fresh, new_budget=self.resume),
             current.probe,
+            self.rescue,
         )
 
-    async def _interruptible(self, reader: Reader, documents: Opened, listener: Any) -> Answer:
+    async def _interruptible(
+        self, reader: Reader, documents: Opened, listener: Callable[[str, Event], None]
+    ) -> list[Asked]:
+        from memreader.questions import Asked
         from memreader.session import Control
 
         control = Control()
         with _signals(control, quiet=self.loud == "quiet"):
-            return await reader.aask(documents, self.question, on_event=listener, control=control)
+            if self.several:
+                return await reader.aask_all(
+                    documents, self.questions, on_event=listener, control=control
+                )
+            (question,) = self.questions
+            one = partial(listener, question)
+            answer = await reader.aask(documents, question, on_event=one, control=control)
+            return [Asked(question, answer)]
 
     def _confirm_price(self, reader: Reader, model: Model, documents: Opened) -> None:
         """Ask before spending over a dollar (DESIGN.md, section 6: Money)."""
@@ -172,7 +201,7 @@ class _Asking:
         if model.price is not None and not (model.price.input or model.price.output):
             return
         confirm(
-            reader, model, documents, self.question, max_cost=self.settings.max_cost, yes=self.yes
+            reader, model, documents, self.questions, max_cost=self.settings.max_cost, yes=self.yes
         )
 
 

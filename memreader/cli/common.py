@@ -30,6 +30,18 @@ def files_and_question(arguments: list[str]) -> tuple[list[str], str]:
     return files, question
 
 
+def files_and_questions(
+    arguments: list[str], questions: Path | None
+) -> tuple[list[str], list[str]]:
+    """With a file of questions all arguments are files; else the last one is the question."""
+    if questions is None:
+        files, question = files_and_question(arguments)
+        return files, [question]
+    from memreader.cli.questions import questions_in
+
+    return arguments, questions_in(questions)
+
+
 def options_from(pairs: list[str] | None) -> dict[str, str]:
     """`-o KEY=VALUE` as a mapping."""
     options = {}

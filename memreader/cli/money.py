@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from memreader.errors import BudgetRefused
@@ -21,7 +22,7 @@ def confirm(
     reader: Reader,
     model: Model,
     documents: Opened,
-    question: str,
+    questions: Sequence[str],
     *,
     max_cost: float | None,
     yes: bool,
@@ -37,7 +38,7 @@ def confirm(
         return
     if yes or max_cost is not None:
         return
-    expected = _expected(reader, model, documents, question)
+    expected = _expected(reader, model, documents, questions)
     if expected <= ASK_ABOVE:
         return
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
@@ -50,12 +51,12 @@ def confirm(
         raise BudgetRefused("Nothing was spent.")
 
 
-def _expected(reader: Reader, model: Model, documents: Opened, question: str) -> float:
+def _expected(reader: Reader, model: Model, documents: Opened, questions: Sequence[str]) -> float:
     from memreader.document import Corpus
 
     strategy = reader.strategy_object()
     if not isinstance(strategy, Planned):
         return 0.0
     corpus = Corpus(tuple(d.finish() for d in documents.documents))
-    cost = strategy.plan(corpus, question, model).cost(model.price)
-    return 0.0 if cost is None else cost[1]
+    costs = (strategy.plan(corpus, question, model).cost(model.price) for question in questions)
+    return sum(cost[1] for cost in costs if cost is not None)

@@ -1,13 +1,15 @@
-"""`memreader plan FILE... "question"`."""
+"""`memreader plan FILE... "question"`, and with `-Q` for several questions."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from memreader.cli.common import files_and_question, opened_files, options_from
+from memreader.cli.common import files_and_questions, opened_files, options_from
 
 if TYPE_CHECKING:
     from memreader.document import Corpus
@@ -18,6 +20,10 @@ def plan(
     arguments: Annotated[
         list[str], typer.Argument(metavar="FILE... QUESTION", help="As for `ask`.")
     ],
+    questions: Annotated[
+        Path | None,
+        typer.Option("-Q", "--questions", help="For all lines of this file, and for one more."),
+    ] = None,
     strategy: Annotated[
         str | None, typer.Option("-s", "--strategy", help="Only this strategy.")
     ] = None,
@@ -27,6 +33,7 @@ def plan(
         typer.Option("-o", "--option", metavar="KEY=VALUE", help="An option; needs -s."),
     ] = None,
     window: Annotated[int | None, typer.Option(help="Tokens of the model's window.")] = None,
+    rescue: Annotated[bool, typer.Option("--rescue", help="As for `ask`.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Say what a question will take with each strategy, before any call."""
@@ -37,7 +44,7 @@ def plan(
     from memreader.llm.registry import open_model
     from memreader.settings import resolve
 
-    files, question = files_and_question(arguments)
+    files, asked = files_and_questions(arguments, questions)
     settings = resolve({"model": model, "window": window})
     corpus = Corpus(tuple(d.finish() for d in opened_files(files, quiet=False).documents))
 
@@ -47,9 +54,14 @@ def plan(
 
         async with open_model(spec(settings), model_settings(settings)) as opened:
             known = remembered(opened, home().data / "probes.json")
-            return _plans(corpus, question, known, strategy, options_from(option))
+            options = options_from(option)
+            return _plans(corpus, asked, known, strategy, options, rescue=rescue)
 
     rows = anyio.run(planned)
+    if questions is None:
+        for row in rows:
+            row.pop("questions", None)
+            row.pop("one_more", None)
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
     else:
@@ -57,9 +69,16 @@ def plan(
 
 
 def _plans(
-    corpus: Corpus, question: str, model: Model, only: str | None, options: dict[str, str]
+    corpus: Corpus,
+    questions: Sequence[str],
+    model: Model,
+    only: str | None,
+    options: dict[str, str],
+    *,
+    rescue: bool,
 ) -> list[dict[str, Any]]:
     from memreader.errors import ConfigurationError
+    from memreader.plan import together
     from memreader.strategy import Planned, available, make
 
     rows: list[dict[str, Any]] = []
@@ -69,7 +88,9 @@ def _plans(
             if not isinstance(strategy, Planned):
                 rows.append({"strategy": name, "note": "makes no plan"})
                 continue
-            plan = strategy.plan(corpus, question, model)
+            plans = [strategy.plan(corpus, question, model) for question in questions]
+            plans = [plan.rescued() for plan in plans] if rescue else plans
+            plan, more = together(plans), plans[-1].more()
         except ConfigurationError as error:
             if only:
                 raise
@@ -87,6 +108,8 @@ def _plans(
                 "fits": plan.fits,
                 "model": model.name,
                 "tokens_counted_by": model.counter.name,
+                "questions": len(questions),
+                "one_more": {"calls": _range(more.calls), "cost_usd": more.cost(model.price)},
             }
         )
     return rows
@@ -104,7 +127,8 @@ def _table(rows: list[dict[str, Any]]) -> None:
     table = Table(box=None, pad_edge=False)
     columns = ("strategy", "calls", "tokens in", "tokens out", "in a row", "US dollars", "reads")
     table.add_column(columns[0], no_wrap=True)
-    for column in columns[1:]:
+    several = any("one_more" in row for row in rows)
+    for column in (*columns[1:], *(["one more question"] if several else [])):
         table.add_column(column, justify="right")
     for row in rows:
         if "note" in row:
@@ -112,7 +136,8 @@ def _table(rows: list[dict[str, Any]]) -> None:
             continue
         figures = (row[k] for k in ("calls", "input_tokens", "output_tokens", "critical_path"))
         reads = f"{row['coverage']:.0%}" if row["fits"] else "too long"
-        table.add_row(row["strategy"], *map(_figures, figures), _dollars(row["cost_usd"]), reads)
+        told = [*map(_figures, figures), _dollars(row["cost_usd"]), reads]
+        table.add_row(row["strategy"], *told, *([_one_more(row["one_more"])] if several else []))
     console = Console()
     # Off a terminal there is no width that anything would have to be folded to.
     (console if console.is_terminal else Console(width=200)).print(table)
@@ -120,6 +145,10 @@ def _table(rows: list[dict[str, Any]]) -> None:
     if made:
         typer.echo(f"\n{made['model']}, tokens counted by {made['tokens_counted_by']}.")
         typer.echo("Expected, with the least and the most in brackets; k is a thousand.")
+        if several:
+            typer.echo(
+                f"All figures but the last are for {made['questions']:,} questions together."
+            )
     for row in rows:
         if not row.get("fits", True):
             typer.echo(f"{row['strategy']}: the documents do not fit the model's window.")
@@ -132,6 +161,12 @@ def _figures(triple: list[int]) -> str:
 
 def _short(number: int) -> str:
     return f"{number:,}" if number < 10_000 else f"{number / 1000:,.0f} k"
+
+
+def _one_more(row: dict[str, Any]) -> str:
+    calls, cost = row["calls"][1], row["cost_usd"]
+    price = "unknown" if cost is None else f"${cost[1]:.4f}" if cost[2] else "$0"
+    return f"{_short(calls)} calls, {price}"
 
 
 def _dollars(cost: list[float] | None) -> str:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Any
 
 from memreader.chunking import Chunk
 from memreader.document import Span
@@ -44,6 +46,8 @@ class Notes:
     """A text memory, sentence by sentence."""
 
     items: tuple[Item, ...] = ()
+    cut: tuple[Item, ...] = field(default=(), compare=False)
+    """What a budget has just left out."""
 
     @property
     def text(self) -> str:
@@ -66,22 +70,31 @@ class Notes:
         items = [self.traced(told, chunk) for told in _told(text)]
         return Notes(tuple({item.text: item for item in reversed(items)}.values())[::-1])
 
+    def regained(self, text: str, chunk: Chunk) -> Notes:
+        """With what the model wrote of a passage that is read again; nothing is lost by it."""
+        notes = self
+        for item in self.rewritten(text, chunk).items:
+            here = any(chunk.span.overlaps(span) for span in item.sources)
+            if here or (not item.sources and item.since == chunk.index):
+                notes = notes.added(item)
+        return notes
+
     def retold(self, text: str) -> Notes:
         """The notes after the model wrote them anew from themselves alone, without any chunk."""
         return Notes(tuple(self._retold(told) for told in _told(text)))
 
     def _retold(self, told: str) -> Item:
         """A sentence with the places of all items that it tells again."""
-        near = [item for item in self.items if _holds(item.text, told) >= KEPT]
+        near = [item for item in self.items if holds(item.text, told) >= KEPT]
         if not near:  # told in other words: the item that shares most, if it shares half
-            best = max(self.items, key=lambda item: _holds(told, item.text), default=None)
-            near = [best] if best is not None and _holds(told, best.text) >= KEPT else []
+            best = max(self.items, key=lambda item: holds(told, item.text), default=None)
+            near = [best] if best is not None and holds(told, best.text) >= KEPT else []
         since = min((item.since for item in near), default=0)
         return Item(told, _each(*(e for item in near for e in item.evidence)), since)
 
     def knows(self, item: Item) -> bool:
         """Whether an item says nothing that does not stand here already."""
-        return any(_holds(item.text, own.text) >= 0.99 for own in self.items)
+        return any(holds(item.text, own.text) >= 0.99 for own in self.items)
 
     def added(self, item: Item) -> Notes:
         """With one more item; unchanged where the same is noted already."""
@@ -90,7 +103,7 @@ class Notes:
         return Notes((*self.items, item))
 
     def within(
-        self, budget: int, count: Callable[[str], int], rank: Callable[[Item], float]
+        self, budget: int, count: Callable[[str], int], rank: Callable[[Item], Any]
     ) -> Notes:
         """The best items that fit a budget of tokens, in their order; the rest is left out."""
         kept: set[int] = set()
@@ -101,7 +114,8 @@ class Notes:
             if size <= left:
                 kept.add(index)
                 left -= size
-        return Notes(tuple(item for i, item in enumerate(self.items) if i in kept))
+        left_out = tuple(item for i, item in enumerate(self.items) if i not in kept)
+        return Notes(tuple(item for i, item in enumerate(self.items) if i in kept), left_out)
 
     def forgotten(self, new: Notes) -> tuple[Item, ...]:
         """Items that live on nowhere in newer notes, and that nothing there contradicts."""
@@ -111,7 +125,7 @@ class Notes:
         """Whether an item, or what it rests on, stands here still."""
         spans = set(item.sources)
         return any(
-            _holds(item.text, own.text) >= KEPT or (spans and spans <= set(own.sources))
+            holds(item.text, own.text) >= KEPT or (spans and spans <= set(own.sources))
             for own in self.items
         )
 
@@ -119,7 +133,7 @@ class Notes:
         """Whether something here speaks of the same matter with other figures."""
         figures = set(_NUMBER.findall(item.text))
         return any(
-            _holds(item.text, own.text) >= ABOUT
+            holds(item.text, own.text) >= ABOUT
             and bool(figures)
             and bool(set(_NUMBER.findall(own.text)) - figures)
             for own in self.items
@@ -127,8 +141,8 @@ class Notes:
 
     def traced(self, told: str, chunk: Chunk) -> Item:
         """A sentence with what it rests on: quoted or told from the chunk, or carried over."""
-        old = max(self.items, key=lambda item: _holds(told, item.text), default=None)
-        carried = _holds(told, old.text) if old is not None else 0.0
+        old = max(self.items, key=lambda item: holds(told, item.text), default=None)
+        carried = holds(told, old.text) if old is not None else 0.0
         here = place(told, chunk)
         if here is not None and here.verified != "located" and carried < 0.99:
             kept = old.evidence if old is not None and carried >= KEPT else ()
@@ -171,13 +185,23 @@ def _told(text: str) -> Iterable[str]:
                 yield told
 
 
-def _holds(part: str, whole: str) -> float:
+def holds(part: str, whole: str) -> float:
     """Share of the content words of one text that stand in another."""
-    wanted = content_words(part)
+    wanted = _wanted(part)
     if not wanted:
         return 1.0 if part.strip() == whole.strip() else 0.0
-    there = set(words(whole))
-    return sum(w in there for w in wanted) / len(wanted)
+    return len(wanted & _there(whole)) / len(wanted)
+
+
+# The items of a memory are compared with one another at every step, most of them unchanged.
+@lru_cache(maxsize=4096)
+def _wanted(text: str) -> frozenset[str]:
+    return frozenset(content_words(text))
+
+
+@lru_cache(maxsize=4096)
+def _there(text: str) -> frozenset[str]:
+    return frozenset(words(text))
 
 
 def _each(*evidence: Evidence) -> tuple[Evidence, ...]:

@@ -58,15 +58,21 @@ class Reading:
     async def _chain(self, path: str, chunks: AsyncIterator[Chunk], *, sample: int = 0) -> Notes:
         """One pass: the unit before, the chunk and the question give the next unit."""
         notes = Notes()
-        async for chunk in chunks:
-            try:
-                notes = await self._worker(notes, chunk, sample)
-            except CallFailed:  # the coverage counts the chunk; the unit goes on without it
-                continue
-            except BudgetExceeded as error:
-                self.run.cap(error)
-                break
-            self.run.remember(notes, chunk=chunk.index, path=path)
+        try:
+            async for chunk in chunks:
+                notes = await self._passed_on(notes, chunk, path, sample)
+            for passage in self.run.lost(self.budget.text, path=path):
+                notes = await self._passed_on(notes, passage, path, sample)
+        except BudgetExceeded as error:
+            self.run.cap(error)
+        return notes
+
+    async def _passed_on(self, notes: Notes, chunk: Chunk, path: str, sample: int) -> Notes:
+        try:
+            notes = await self._worker(notes, chunk, sample)
+        except CallFailed:  # the coverage counts the chunk; the unit goes on without it
+            return notes
+        self.run.remember(notes, chunk=chunk.index, path=path)
         return notes
 
     async def _worker(self, notes: Notes, chunk: Chunk, sample: int) -> Notes:

@@ -84,6 +84,7 @@ class MemAgent:
             if await reading.may_leave():
                 run.note(f"Stopped reading after section {section.index + 1}: memory is enough.")
                 break
+        await reading.rescue()
         return await reading.answer()
 
     def plan(self, corpus: Corpus, question: str, model: Model) -> Plan:
@@ -196,6 +197,17 @@ class _Reading:
             self.run.cap(error)
             return True
         return says_yes(verdict.enough)
+
+    async def rescue(self) -> None:
+        """What the memory forgot is shown to it once more, where the reader wants that."""
+        for passage in self.run.lost(self.sizes.section):
+            try:
+                await self.step(passage)
+            except CallFailed:  # what is back is counted at the end
+                continue
+            except BudgetExceeded as error:
+                self.run.cap(error)
+                return
 
     async def answer(self) -> Draft:
         """Step 4. An empty memory has no answer, and takes no call."""

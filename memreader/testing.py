@@ -197,22 +197,24 @@ def _in_form(prompt: str, quote: str, answer: str, *, schema: bool) -> str:
 
     def value(name: str) -> str:
         name = name.casefold().replace("_", " ")
-        if "confidence" in name:
-            return "5" if known else "0"
-        if "information" in name or "code" in name or "evidence" in name:
-            return f"- {quote}" if known else "none"
-        if name in ("relevant", "useful", "enough"):
-            return "yes" if known else "no"
-        if name in ("plan", "recall"):
-            return "none"
-        if "notes" in name or "memory" in name:
-            return quote if known else NO_INFORMATION
-        if "rationale" in name or "reasoning" in name:
-            return "It is stated." if known else "Nothing is stated."
+        for words, told, nothing in (
+            (("confidence",), "5", "0"),
+            (("relevant", "useful", "enough"), "yes", "no"),
+            (("plan", "recall"), "none", "none"),
+            (("revisions",), f"ADD facts/needle: {quote}", "none"),
+            (("information", "code", "evidence"), f"- {quote}", "none"),
+            (("notes", "memory"), quote, NO_INFORMATION),
+            (("rationale", "reasoning"), "It is stated.", "Nothing is stated."),
+        ):
+            if any(word in name for word in words):
+                return told if known else nothing
         return answer
 
     if schema:
-        return json.dumps({key: value(key) for key in _KEY.findall(head)})
+        listed = [{"op": "add", "path": ["facts", "needle"], "value": quote}] if known else []
+        return json.dumps(
+            {key: listed if key == "revisions" else value(key) for key in _KEY.findall(head)}
+        )
     asked = head.rpartition("Reply with these sections")[2] if "Reply with these" in head else ""
     asked = asked.split("\n\n", 1)[0]
     labels = [m["label"] for m in _LABEL.finditer(asked)]

@@ -219,6 +219,7 @@ def _in_form(prompt: str, seen: _Seen, *, schema: bool) -> str:
             (("confidence",), "5", "0"),
             (("relevant", "useful", "enough", "new"), "yes", "no"),
             (("plan", "recall"), "none", "none"),
+            (("revisions",), f"ADD facts/needle: {quote}", "none"),
             (("information", "code", "evidence"), f"- {quote}", "none"),
             (("notes", "memory"), noted, noted),
             (("rationale", "reasoning"), "It is stated.", "Nothing is stated."),
@@ -228,7 +229,10 @@ def _in_form(prompt: str, seen: _Seen, *, schema: bool) -> str:
         return answer
 
     if schema:
-        return json.dumps({key: value(key) for key in _KEY.findall(head)})
+        listed = [{"op": "add", "path": ["facts", "needle"], "value": quote}] if known else []
+        return json.dumps(
+            {key: listed if key == "revisions" else value(key) for key in _KEY.findall(head)}
+        )
     asked = head.rpartition("Reply with these sections")[2] if "Reply with these" in head else ""
     asked = asked.split("\n\n", 1)[0]
     labels = [m["label"] for m in _LABEL.finditer(asked)]

@@ -47,6 +47,14 @@ class Reader:
     probe: bool = True
     """Probe an endpoint on first use; False assumes labelled replies."""
 
+    def __post_init__(self) -> None:
+        if isinstance(self.model, str):
+            raise ConfigurationError(
+                f"Reader takes a Model, or what opens one. For the name {self.model!r} use "
+                f"memreader.ask(..., model={self.model!r}) or "
+                f"memreader.open_reader(model={self.model!r})."
+            )
+
     async def aask(
         self,
         documents: Documents,
@@ -73,8 +81,8 @@ class Reader:
                 self.resumption,
             )
             session.listen(on_event, control)
-            for left_out in found.skipped:
-                session.stream.emit(events.Note(text=f"skipped {left_out.path}: {left_out.reason}"))
+            session.tell(f"skipped {s.path}: {s.reason}" for s in found.skipped)
+            session.tell(model.remarks)
             if self.probe:
                 await session.probe()
             return await session.read()
@@ -82,9 +90,7 @@ class Reader:
     def ask(self, documents: Documents, question: str, **listening: Any) -> Answer:
         """`aask` for synchronous code; inside a running event loop it works in a thread."""
         call = partial(self.aask, documents, question, **listening)
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
+        if not _inside_a_loop():
             return anyio.run(call)
         with ThreadPoolExecutor(max_workers=1) as thread:
             return thread.submit(anyio.run, call).result()
@@ -118,6 +124,14 @@ class Reader:
                 yield model
 
 
+def _inside_a_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
 def opened(documents: Documents) -> Opened:
     """Documents as the engine wants them; paths are opened, text has to be a Document.
 
@@ -127,7 +141,7 @@ def opened(documents: Documents) -> Opened:
         return documents
     if isinstance(documents, Corpus):
         documents = documents.documents
-    several = [documents] if isinstance(documents, Item) else list(documents)
+    several = [documents] if isinstance(documents, Item | bytes) else list(documents)
     if not several:
         raise ConfigurationError("No document was given. Give at least one file.")
     found: list[Arriving] = []
@@ -137,6 +151,11 @@ def opened(documents: Documents) -> Opened:
             found.append(item)
         elif isinstance(item, Document):
             found.append(Arriving.of(item))
+        elif not isinstance(item, str | Path):
+            raise ConfigurationError(
+                f"A document is a path or a memreader.Document, not {type(item).__name__}. "
+                f"For text of your own: Document(text, name)."
+            )
         else:
             inside = open_documents([item])
             found += inside.documents

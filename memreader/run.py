@@ -27,12 +27,13 @@ from memreader.answer import Draft, Version
 from memreader.calls import Caller
 from memreader.chunking import Chunk
 from memreader.document import Corpus, Span, content_hash
-from memreader.errors import BudgetExceeded, ModelTooSmall, PromptTooLong, ReplyUnusable
+from memreader.errors import BudgetExceeded, ModelTooSmall
 from memreader.evidence import NO_INFORMATION, Evidence
 from memreader.grounding import Grounding, Source
 from memreader.llm.base import Message, Model, Reply, Request
-from memreader.prompts import Untrusted, Value, engine_prompt, render
+from memreader.prompts import Value
 from memreader.rendering import Rendering, chunk_budget
+from memreader.repairing import Unreadable, repaired
 from memreader.shelf import Shelf
 from memreader.streams import Stream
 from memreader.structured import (
@@ -40,10 +41,9 @@ from memreader.structured import (
     S,
     Shape,
     Unparsed,
-    contract,
     json_schema,
     parse,
-    without_reasoning,
+    plain_text,
 )
 from memreader.supply import Supply
 
@@ -69,6 +69,8 @@ class Run:
     kept: Draft | None = None
     capped: bool = False
     """Whether a cap or an interrupt has stopped the reading."""
+    clipped: bool = False
+    """Whether a final reply was cut at its limit."""
 
     # --- what there is to read -------------------------------------------------------------
 
@@ -113,12 +115,26 @@ class Run:
 
         Raises BudgetExceeded, PromptTooLong, CallFailed, EndpointError.
         """
+        request = self._request(prompt, values, max_tokens, shape, temperature, sample)
+        return await self._sent(request, prompt, sources, final=final)
+
+    def _request(
+        self,
+        prompt: str,
+        values: Mapping[str, Value],
+        max_tokens: int,
+        shape: type[Shape] | None,
+        temperature: float,
+        sample: int,
+    ) -> Request:
         text = self.rendering.prompt(prompt, values, shape)
         schema = json_schema(shape) if shape is not None and self.model.wire == "schema" else None
-        request = Request(
-            (Message("user", text),), max_tokens, (), schema, temperature, None, sample
-        )
-        reply = await self.caller.call(request, step=prompt, chunks=_chunks(sources), final=final)
+        return Request((Message("user", text),), max_tokens, (), schema, temperature, None, sample)
+
+    async def _sent(
+        self, request: Request, step: str, sources: Sequence[Source], *, final: bool
+    ) -> Reply:
+        reply = await self.caller.call(request, step=step, chunks=_chunks(sources), final=final)
         return replace(reply, text=self.rendering.fence.stripped(reply.text))
 
     async def ask_for(
@@ -137,61 +153,32 @@ class Run:
 
         Raises ReplyUnusable where even the repair gives nothing, and what `ask` raises.
         """
-        plain = self.model.wire == "plain"
-        if plain and shape.plain is None:
+        form = shape.plain if self.model.wire == "plain" else None
+        if form is not None:
+            max_tokens = min(max_tokens, form.max_tokens)
+        elif self.model.wire == "plain":
             raise ModelTooSmall(
                 f"{self.model.name} answers in plain text only, and this strategy needs "
                 f"{shape.__name__} replies. Use a larger model."
             )
-        reply = await self.ask(
-            prompt,
-            values=values,
-            max_tokens=min(max_tokens, shape.plain.max_tokens)
-            if plain and shape.plain
-            else max_tokens,
-            sources=sources,
-            temperature=temperature,
-            sample=sample,
-            final=final,
-            shape=None if plain else shape,
-        )
-        if plain and shape.plain is not None:
-            return self._derived(shape, shape.plain, without_reasoning(reply.text), sources)
+        asked = None if form is not None else shape
+        request = self._request(prompt, values, max_tokens, asked, temperature, sample)
+        reply = await self._sent(request, prompt, sources, final=final)
+        if form is not None:
+            return self._derived(shape, form, plain_text(reply.text), sources)
         try:
-            return parse(reply.text, shape)
+            parsed = parse(reply.text, shape)
         except Unparsed as error:
-            return await self._repaired(
-                shape, prompt, reply, str(error), max_tokens, sources, final
-            )
+            about = Unreadable(request, reply, str(error), prompt, _chunks(sources), final)
+            return await repaired(about, shape, self.caller, self.rendering)
+        if reply.finish_reason == "length":
+            self._shortened(prompt, max_tokens, final=final)
+        return parsed
 
-    async def _repaired(
-        self,
-        shape: type[S],
-        step: str,
-        reply: Reply,
-        reason: str,
-        max_tokens: int,
-        sources: Sequence[Source],
-        final: bool,
-    ) -> S:
-        self.emit(events.RepairAsked(step=step, reason=reason))
-        self.caller.repairs += 1
-        values: dict[str, Value] = {
-            "contract": contract(shape, self.model.wire),
-            "reply": Untrusted(reply.text, "reply"),
-        }
-        text = render(engine_prompt("repair"), values, self.rendering.fence)
-        schema = json_schema(shape) if self.model.wire == "schema" else None
-        request = Request((Message("user", text),), max_tokens, (), schema)
-        try:
-            repaired = await self.caller.call(request, step=f"{step}.repair", final=final)
-            return parse(repaired.text, shape)
-        except (Unparsed, PromptTooLong) as error:
-            self.caller.give_up(step, f"unusable reply: {reason}; {error}", _chunks(sources))
-            raise ReplyUnusable(
-                f"The reply of step `{step}` could not be read ({reason}), nor could its repair "
-                f"({error})."
-            ) from error
+    def _shortened(self, step: str, limit: int, *, final: bool) -> None:
+        """A reply that can be read was cut all the same: the end of its last field is missing."""
+        self.clipped = self.clipped or final
+        self.note(f"The reply of step `{step}` was cut at its limit of {limit:,} tokens.")
 
     def _derived(self, shape: type[S], form: PlainForm, text: str, sources: Sequence[Source]) -> S:
         """Fill a shape from free text: code decides what a small model cannot (DESIGN.md, 3)."""

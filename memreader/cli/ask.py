@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from memreader.cli.common import files_and_question, opened_files, options_from
+from memreader.cli.printable import say
 
 if TYPE_CHECKING:
     from memreader.answer import Answer
@@ -72,7 +72,7 @@ def ask(  # noqa: PLR0913, PLR0917 - one argument for each flag
 
     import anyio
 
-    from memreader.cli.codes import INTERRUPTED, code_of
+    from memreader.cli.codes import INTERRUPTED, UNVERIFIED, code_of
     from memreader.settings import resolve
 
     files, question = files_and_question(arguments)
@@ -98,8 +98,12 @@ def ask(  # noqa: PLR0913, PLR0917 - one argument for each flag
     try:
         answer = anyio.run(asking.run)
     except asyncio.CancelledError:
+        say("stopped at once; what is finished is kept, and the same command continues.")
         return INTERRUPTED
-    return code_of(answer, strict=strict)
+    code = code_of(answer, strict=strict)
+    if code == UNVERIFIED:
+        say("--strict: not every citation is a quote that stands in the source word for word.")
+    return code
 
 
 class _Asking:
@@ -129,11 +133,13 @@ class _Asking:
         from memreader.cli.progress import listening
         from memreader.llm.registry import open_model
 
-        documents = opened_files(self.files, quiet=self.loud == "quiet")
+        documents = opened_files(self.files)
         name = spec(self.settings)
         if self.settings.model is None and self.loud != "quiet":
-            _say(f"No model is set; using the embedded one ({name}).")
+            say(f"No model is set; using the embedded one ({name}).")
         async with open_model(name, model_settings(self.settings)) as model:
+            for remark in model.remarks if self.loud != "quiet" else ():
+                say(remark)
             reader = self._reader(model)
             self._confirm_price(reader, model, documents)
             with listening(self.form, self.loud, model) as listener:
@@ -188,7 +194,7 @@ def _signals(control: Control, *, quiet: bool) -> Iterator[None]:
         if control.reason is None:
             control.interrupt()
             if not quiet:
-                _say("interrupted: finishing the calls in flight; again to stop at once.")
+                say("interrupted: finishing the calls in flight; again to stop at once.")
         elif reading is not None:
             reading.cancel()
 
@@ -203,7 +209,3 @@ def _signals(control: Control, *, quiet: bool) -> Iterator[None]:
     finally:
         for number in wanted:
             loop.remove_signal_handler(number)
-
-
-def _say(line: str) -> None:
-    print(f"memreader: {line}", file=sys.stderr)

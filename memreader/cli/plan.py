@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from memreader.cli.common import files_and_question, opened_files, options_from
+from memreader.cli.printable import say
+from memreader.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from memreader.document import Corpus
@@ -36,18 +39,28 @@ def plan(
     from memreader.document import Corpus
     from memreader.llm.registry import open_model
     from memreader.settings import resolve
+    from memreader.strategy import available
 
+    if option and strategy is None:
+        raise ConfigurationError("-o sets an option of one strategy: name it with -s.")
+    options = options_from(option)
     files, question = files_and_question(arguments)
     settings = resolve({"model": model, "window": window})
-    corpus = Corpus(tuple(d.finish() for d in opened_files(files, quiet=False).documents))
+    corpus = Corpus(tuple(d.finish() for d in opened_files(files).documents))
 
     async def planned() -> list[dict[str, Any]]:
         from memreader.probing import remembered
         from memreader.settings import home
 
         async with open_model(spec(settings), model_settings(settings)) as opened:
+            for remark in opened.remarks:
+                say(remark)
             known = remembered(opened, home().data / "probes.json")
-            return _plans(corpus, question, known, strategy, options_from(option))
+            if not settings.probe:
+                known = replace(known, probed=True)
+            names = [strategy] if strategy else available()
+            given = {name: {**settings.options.get(name, {}), **options} for name in names}
+            return _plans(corpus, question, known, given)
 
     rows = anyio.run(planned)
     if as_json:
@@ -57,21 +70,21 @@ def plan(
 
 
 def _plans(
-    corpus: Corpus, question: str, model: Model, only: str | None, options: dict[str, str]
+    corpus: Corpus, question: str, model: Model, strategies: dict[str, dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    from memreader.errors import ConfigurationError
-    from memreader.strategy import Planned, available, make
+    from memreader.llm.probe import MOST_CALLS
+    from memreader.strategy import Planned, make
 
     rows: list[dict[str, Any]] = []
-    for name in [only] if only else available():
+    for name, options in strategies.items():
         try:
-            strategy = make(name, options if only else {})
+            strategy = make(name, options)
             if not isinstance(strategy, Planned):
                 rows.append({"strategy": name, "note": "makes no plan"})
                 continue
             plan = strategy.plan(corpus, question, model)
         except ConfigurationError as error:
-            if only:
+            if len(strategies) == 1:
                 raise
             rows.append({"strategy": name, "note": str(error)})
             continue
@@ -86,6 +99,8 @@ def _plans(
                 "coverage": plan.coverage,
                 "fits": plan.fits,
                 "model": model.name,
+                "wire": model.wire,
+                "probe_calls": 0 if model.probed else MOST_CALLS,
                 "tokens_counted_by": model.counter.name,
             }
         )
@@ -119,6 +134,12 @@ def _table(rows: list[dict[str, Any]]) -> None:
     made = next((row for row in rows if "model" in row), None)
     if made:
         typer.echo(f"\n{made['model']}, tokens counted by {made['tokens_counted_by']}.")
+        if made["probe_calls"]:
+            typer.echo(
+                f"It has not been probed yet: {made['wire']} replies are assumed, and the first "
+                f"question makes up to {made['probe_calls']} calls more to find out. "
+                f"`memreader doctor` does that now."
+            )
         typer.echo("Expected, with the least and the most in brackets; k is a thousand.")
     for row in rows:
         if not row.get("fits", True):

@@ -50,6 +50,8 @@ SCHEMA: Schema = {
     "additionalProperties": False,
 }
 CODE = "MARIGOLD-7731"
+MOST_CALLS = 6
+"""Calls of a probe that is not in full; in full there is one more."""
 MOST_NEAR_WINDOW = 12_000
 """Tokens of the longest prompt: beyond that, checking costs more than it tells."""
 

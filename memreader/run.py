@@ -31,6 +31,7 @@ from memreader.errors import BudgetExceeded, ModelTooSmall
 from memreader.evidence import NO_INFORMATION, Evidence
 from memreader.grounding import Grounding, Source
 from memreader.llm.base import Message, Model, Reply, Request
+from memreader.llm.truncation import stopped_early
 from memreader.prompts import Value
 from memreader.rendering import Rendering, chunk_budget
 from memreader.repairing import Unreadable, repaired
@@ -165,6 +166,8 @@ class Run:
         request = self._request(prompt, values, max_tokens, asked, temperature, sample)
         reply = await self._sent(request, prompt, sources, final=final)
         if form is not None:
+            if stopped_early(request, reply):  # at its limit a plain reply may well end
+                self._shortened(prompt, reply.usage.output_tokens, final=final)
             return self._derived(shape, form, plain_text(reply.text), sources)
         try:
             parsed = parse(reply.text, shape)
@@ -178,7 +181,7 @@ class Run:
     def _shortened(self, step: str, limit: int, *, final: bool) -> None:
         """A reply that can be read was cut all the same: the end of its last field is missing."""
         self.clipped = self.clipped or final
-        self.note(f"The reply of step `{step}` was cut at its limit of {limit:,} tokens.")
+        self.note(f"The reply of step `{step}` was cut after {limit:,} tokens.")
 
     def _derived(self, shape: type[S], form: PlainForm, text: str, sources: Sequence[Source]) -> S:
         """Fill a shape from free text: code decides what a small model cannot (DESIGN.md, 3)."""

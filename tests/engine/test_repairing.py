@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from memreader import Document, Reader
 from memreader.answer import Answer
-from memreader.llm.base import Reply, Usage
+from memreader.llm.base import Reply, Usage, Wire
 from memreader.testing import Scripted, WordCounter, a_model
 
 TEXT = Document("The roof cost 18,400 pounds. The masons were paid in June.", "roof.txt")
@@ -21,9 +21,11 @@ def cut(text: str) -> Reply:
     return Reply(text[: len(text) // 2], Usage(500, 0, 10), "length")
 
 
-def read(script: Scripted, strategy: str = "map_reduce", window: int = 4096) -> Answer:
+def read(
+    script: Scripted, strategy: str = "map_reduce", window: int = 4096, wire: Wire = "labelled"
+) -> Answer:
     """One reading of a document of one chunk."""
-    model = a_model(script, window=window)
+    model = a_model(script, window=window, wire=wire)
     return Reader(model, strategy, {"reply_tokens": 100}, probe=False).ask(TEXT, QUESTION)
 
 
@@ -62,7 +64,7 @@ def test_a_cut_final_answer_is_partial() -> None:
     long = Reply(REDUCE + " and then", Usage(500, 0, 10), "length")
     answer = read(Scripted([MAP, long]))
     assert (answer.text, answer.status) == ("18,400 pounds and then", "partial")
-    assert any("cut at its limit" in note for note in answer.notes)
+    assert any("was cut after 100 tokens" in note for note in answer.notes)
 
 
 def test_a_reply_in_the_wrong_form_is_put_into_the_right_one() -> None:
@@ -71,3 +73,10 @@ def test_a_reply_in_the_wrong_form_is_put_into_the_right_one() -> None:
     assert read(script).text == "18,400 pounds"
     assert "surely" in script.requests[1].text
     assert "masons" not in script.requests[1].text
+
+
+def test_a_plain_reply_that_the_server_cuts_is_partial() -> None:
+    """Far below its limit of 64 tokens: the server does this, not the model."""
+    script = Scripted([Reply("18,400", Usage(100, 0, 2), "length")] * 2)
+    answer = read(script, wire="plain")
+    assert (answer.text, answer.status) == ("18,400", "partial")

@@ -140,6 +140,10 @@ class Answer:
     run_id: str
     notes: tuple[str, ...] = ()
     """Decisions and losses worth a line to a person."""
+    problems: tuple[str, ...] = ()
+    """Why calls failed and why the reading stopped before its end, the commonest first."""
+    carried_calls: int = 0
+    """Calls of `usage` that earlier processes paid for in this run."""
     rationale: str = ""
     memory: tuple[Version, ...] = ()
     """History of the strategy's memory."""

@@ -95,6 +95,10 @@ class Budget:
         share = 1.0 if final else FINAL_SHARE
         return self._began + share * self.limits.seconds - self.clock()
 
+    def out_of_time(self) -> BudgetExceeded:
+        """What is raised where the seconds are used up, but for those kept for the final call."""
+        return BudgetExceeded("seconds", self.limits.seconds or 0.0, self.clock() - self._began)
+
     async def book(self, worst: Cost, *, final: bool = False, owner: str = "") -> None:
         """Book a call's worst case, waiting for open bookings where that may make room.
 
@@ -137,7 +141,7 @@ class Budget:
             return Stopped(self.stop_reason)
         left = self.deadline(final=final)
         if left is not None and left <= 0 and self.limits.seconds is not None:
-            return BudgetExceeded("seconds", self.limits.seconds, self.limits.seconds - left)
+            return self.out_of_time()
         needed = self.spent + self._open + worst + self._reserved(final=final, owner=owner)
         for name in ("calls", "tokens", "usd"):
             cap, value = getattr(self.limits, name), getattr(needed, name)

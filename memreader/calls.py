@@ -18,7 +18,6 @@ from memreader.budget import Budget, Cost
 from memreader.chunking import Chunk
 from memreader.coverage import Ledger
 from memreader.errors import (
-    BudgetExceeded,
     CallFailed,
     EndpointError,
     PromptTooLong,
@@ -90,7 +89,11 @@ class Caller:
     """The fence's delimiter: absent from journal keys, so that unchanged chunks are found."""
     fresh: bool = False
     """Ignore calls that other runs paid for."""
+    carried: int = 0
+    """Calls of this run that earlier processes paid for."""
     from_journal: int = 0
+    clipped: bool = False
+    """Whether a final reply was cut at its limit."""
     repairs: int = 0
     retries: int = 0
     broken: EndpointError | None = None
@@ -170,7 +173,8 @@ class Caller:
             raise PromptTooLong(
                 f"The prompt of step `{step}` has {tokens:,} tokens; with {max_tokens:,} for the "
                 f"reply it does not fit the window of {self.model.window:,} tokens of "
-                f"{self.model.name}. Use a strategy that reads in chunks, or a larger window."
+                f"{self.model.name}. Ask a shorter question, use a strategy that reads in chunks, "
+                f"or a model with a larger window."
             )
 
     async def _paid(
@@ -208,8 +212,7 @@ class Caller:
                     on_failure=on_failure,
                 )
             if scope.cancelled_caught:
-                seconds = self.budget.limits.seconds or 0.0
-                raise BudgetExceeded("seconds", seconds, seconds)
+                raise self.budget.out_of_time()
         except EndpointError as error:
             self.broken = error
             raise

@@ -11,18 +11,16 @@ from what its prompt shows it stands in, so that each test is one of information
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import anyio
-import anyio.lowlevel
 
 from memreader import events
 from memreader.answer import Answer
 from memreader.budget import Limits
 from memreader.document import Corpus, Document
 from memreader.errors import EndpointError, MemreaderError, Refused, ServerFault
-from memreader.llm.base import LLM, Model, Reply, Request
+from memreader.llm.base import LLM, Model, Request
 from memreader.reader import Reader
 from memreader.session import Stores
 from memreader.specimens import (
@@ -31,7 +29,9 @@ from memreader.specimens import (
     HOSTILE,
     NEEDLE,
     QUESTION,
+    Babbling,
     Counting,
+    fits,
     paged,
     with_pages,
 )
@@ -138,6 +138,14 @@ class StrategyContract:
         if self.reads_everything:
             assert answer.coverage.fraction_read == 1.0
             assert answer.coverage.read == answer.coverage.chunks
+
+    def test_a_tight_window_is_kept(self) -> None:
+        """Where the plan says that a small window does, the reading fits it to the end."""
+        document = paged(30, needle_on=20)
+        for window in (900, 1024, 1300, 1601, 2048):
+            model = a_model(Oracle(FACTS), window=window)
+            if fits(self.strategy, document, model):
+                assert Reader(model, self.strategy, probe=False).ask(document, QUESTION).text
 
     # --- plan and budget -------------------------------------------------------------------
 
@@ -256,12 +264,6 @@ class StrategyContract:
 
     def test_unusable_replies_are_not_taken_for_nothing(self) -> None:
         """Replies that cannot be parsed count as failures, not as "no information"."""
-
-        @dataclass
-        class Babbling:
-            async def complete(self, request: Request) -> Reply:
-                return Reply("%%%% ~~~~")
-
         try:
             answer = self.ask(paged(12, needle_on=3), Babbling())
         except MemreaderError:

@@ -145,10 +145,12 @@ class BudgetExceeded(MemreaderError):
     """A call was not made because its worst case would pass a cap."""
 
     def __init__(self, limit: str, cap: float, needed: float) -> None:
-        super().__init__(
-            f"The next call could bring {limit} to {needed:,.6g}, over the cap of {cap:,.6g}. "
-            f"Raise the cap, or continue later with --resume."
+        what = (
+            f"The reading has taken {needed:,.1f} of its {cap:,.6g} seconds, earlier tries included"
+            if limit == "seconds"
+            else f"The next call could bring {limit} to {needed:,.6g}, over the cap of {cap:,.6g}"
         )
+        super().__init__(f"{what}. Raise the cap, or continue with a fresh budget by --resume.")
         self.limit = limit
         self.cap = cap
         self.needed = needed

@@ -32,6 +32,8 @@ class RunStarted(Event):
     model: str
     question: str
     wire: str
+    documents: dict[str, str] = field(default_factory=dict)
+    """Hash of each document, as spans have it, to its name."""
     carried_calls: int = 0
     carried_cost_usd: float | None = 0.0
 

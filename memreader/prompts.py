@@ -66,11 +66,17 @@ class Fence:
         return f"<<<{self.delimiter} {label}>>>\n{text}\n<<<end {self.delimiter}>>>"
 
     def stripped(self, text: str) -> str:
-        """A model's text without delimiters that it copied from its prompt."""
-        if self.delimiter not in text:
-            return text
-        lines = re.sub(rf"(?:<+|-+ )?(?:end )?{self.delimiter}[^\n>]*>*\n?", "", text)
-        return lines.replace(self.delimiter, "").strip()
+        """A model's text without delimiters that it copied from its prompt, whole or in part."""
+        whole = rf"<+(?:end )?{self.delimiter}[^\n>]*>*|(?:-+ *)?(?:end )?{self.delimiter}"
+        lines = re.sub(whole, "", text).split("\n")
+        return "\n".join(line for line in lines if not self._begun(line)).strip()
+
+    def _begun(self, line: str) -> bool:
+        """Whether a line is the beginning of a delimiter line, where a reply was cut in it."""
+        mark = re.fullmatch(r"\s*(-{2,}|<{2,})\s*(?:end )?(\w*)\s*", line)
+        if mark is None or (not mark[2] and not self.plain):
+            return False
+        return self.delimiter.startswith(mark[2])
 
 
 def render(template: str, values: Mapping[str, Value], fence: Fence) -> str:

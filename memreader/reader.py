@@ -59,6 +59,14 @@ class Reader:
     rescue: bool = False
     """Before the answer, read again what the memory forgot; the strategy has to offer it."""
 
+    def __post_init__(self) -> None:
+        if isinstance(self.model, str):
+            raise ConfigurationError(
+                f"Reader takes a Model, or what opens one. For the name {self.model!r} use "
+                f"memreader.ask(..., model={self.model!r}) or "
+                f"memreader.open_reader(model={self.model!r})."
+            )
+
     async def aask(
         self,
         documents: Documents,
@@ -77,8 +85,8 @@ class Reader:
         async with self._model() as model:
             session = self._session(list(found.documents), question, model, strategy)
             session.listen(on_event, control)
-            for left_out in found.skipped:
-                session.stream.emit(events.Note(text=f"skipped {left_out.path}: {left_out.reason}"))
+            session.tell(f"skipped {s.path}: {s.reason}" for s in found.skipped)
+            session.tell(model.remarks)
             if self.probe:
                 await session.probe()
             return await session.read()
@@ -175,12 +183,18 @@ class Reader:
 
 
 def _waited_for(call: Callable[[], Coroutine[Any, Any, R]]) -> R:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
+    if not _inside_a_loop():
         return anyio.run(call)
     with ThreadPoolExecutor(max_workers=1) as thread:
         return thread.submit(anyio.run, call).result()
+
+
+def _inside_a_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def opened(documents: Documents) -> Opened:
@@ -192,7 +206,7 @@ def opened(documents: Documents) -> Opened:
         return documents
     if isinstance(documents, Corpus):
         documents = documents.documents
-    several = [documents] if isinstance(documents, Item) else list(documents)
+    several = [documents] if isinstance(documents, Item | bytes) else list(documents)
     if not several:
         raise ConfigurationError("No document was given. Give at least one file.")
     found: list[Arriving] = []
@@ -202,6 +216,11 @@ def opened(documents: Documents) -> Opened:
             found.append(item)
         elif isinstance(item, Document):
             found.append(Arriving.of(item))
+        elif not isinstance(item, str | Path):
+            raise ConfigurationError(
+                f"A document is a path or a memreader.Document, not {type(item).__name__}. "
+                f"For text of your own: Document(text, name)."
+            )
         else:
             inside = open_documents([item])
             found += inside.documents

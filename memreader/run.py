@@ -15,7 +15,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -23,28 +23,21 @@ from anyio.abc import TaskGroup
 
 from memreader import events
 from memreader.answer import Draft, Version
+from memreader.asking import Asking
 from memreader.calls import Caller
 from memreader.chunking import Chunk
 from memreader.document import Corpus, Span, content_hash
-from memreader.errors import BudgetExceeded, ModelTooSmall
+from memreader.errors import BudgetExceeded
 from memreader.evidence import Evidence, relevance
 from memreader.grounding import Grounding, Source
-from memreader.llm.base import Message, Model, Reply, Request
+from memreader.llm.base import Model, Reply
 from memreader.memory.notes import Item, Notes
 from memreader.prompts import Value
 from memreader.remembering import Remembering
 from memreader.rendering import Rendering, chunk_budget
-from memreader.repairing import Unreadable, repaired
 from memreader.shelf import Shelf
 from memreader.streams import Stream
-from memreader.structured import (
-    S,
-    Shape,
-    Unparsed,
-    json_schema,
-    parse,
-    without_reasoning,
-)
+from memreader.structured import S, Shape
 from memreader.supply import Supply
 
 T = TypeVar("T")
@@ -106,7 +99,6 @@ class Run:
         temperature: float = 0.0,
         sample: int = 0,
         final: bool = False,
-        shape: type[Shape] | None = None,
     ) -> Reply:
         """Ask in free text with the strategy's prompt of this name.
 
@@ -115,13 +107,8 @@ class Run:
 
         Raises BudgetExceeded, PromptTooLong, CallFailed, EndpointError.
         """
-        text = self.rendering.prompt(prompt, values, shape)
-        schema = json_schema(shape) if shape is not None and self.model.wire == "schema" else None
-        request = Request(
-            (Message("user", text),), max_tokens, (), schema, temperature, None, sample
-        )
-        reply = await self.caller.call(request, step=prompt, chunks=_chunks(sources), final=final)
-        return replace(reply, text=self.rendering.fence.stripped(reply.text))
+        asking = Asking(prompt, max_tokens, values, sources, temperature, sample, final)
+        return await asking.free(self.caller, self.rendering)
 
     async def ask_for(
         self,
@@ -139,32 +126,8 @@ class Run:
 
         Raises ReplyUnusable where even the repair gives nothing, and what `ask` raises.
         """
-        plain = self.model.wire == "plain"
-        if plain and shape.plain is None:
-            raise ModelTooSmall(
-                f"{self.model.name} answers in plain text only, and this strategy needs "
-                f"{shape.__name__} replies. Use a larger model."
-            )
-        reply = await self.ask(
-            prompt,
-            values=values,
-            max_tokens=min(max_tokens, shape.plain.max_tokens)
-            if plain and shape.plain
-            else max_tokens,
-            sources=sources,
-            temperature=temperature,
-            sample=sample,
-            final=final,
-            shape=None if plain else shape,
-        )
-        if plain and shape.plain is not None:
-            text = without_reasoning(reply.text)
-            return self._grounding.derived(shape, shape.plain, text, sources)
-        try:
-            return parse(reply.text, shape)
-        except Unparsed as error:
-            about = Unreadable(reply, str(error), prompt, max_tokens, _chunks(sources), final)
-            return await repaired(about, shape, self.caller, self.rendering)
+        asking = Asking(prompt, max_tokens, values, sources, temperature, sample, final)
+        return await asking.typed(shape, self.caller, self.rendering, self._grounding)
 
     # --- evidence --------------------------------------------------------------------------
 
@@ -293,7 +256,3 @@ class Run:
     def emit(self, event: events.Event) -> None:
         """Put an event on the stream."""
         self.caller.stream.emit(event)
-
-
-def _chunks(sources: Sequence[Source]) -> list[Chunk]:
-    return [s for s in sources if isinstance(s, Chunk) and not s.again]

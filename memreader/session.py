@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from memreader.llm.base import Model
 from memreader.llm.dispatch import Dispatcher
 from memreader.probing import probed
 from memreader.prompts import PromptFiles
+from memreader.remarks import Remarks
 from memreader.remembering import Remembering
 from memreader.rendering import Rendering
 from memreader.run import Run
@@ -108,18 +109,22 @@ class Session:
     """Shared with other sessions; None makes one of this session's own from its limits."""
     stream: EventStream = field(default_factory=EventStream)
     control: Control = field(default_factory=Control)
-    notes: list[str] = field(default_factory=list)
+    remarks: Remarks = field(default_factory=Remarks)
     caller: Caller | None = None
-    continued: bool = False
     began: float = field(default_factory=time.monotonic)
 
     def listen(self, on_event: Listener | None, control: Control | None) -> None:
         """Send events to a listener, and obey a control."""
-        self.stream.listeners.append(self._take_note)
+        self.stream.listeners.append(self.remarks.take)
         if on_event is not None:
             self.stream.listeners.append(on_event)
         if control is not None:
             self.control = control
+
+    def tell(self, remarks: Iterable[str]) -> None:
+        """Put remarks that belong to no step of the reading on its stream."""
+        for text in remarks:
+            self.stream.emit(events.Note(text=text))
 
     async def probe(self) -> None:
         """Learn what the endpoint can do, once; booked on this run's budget."""
@@ -137,6 +142,7 @@ class Session:
                 model=self.model.name,
                 question=self.question,
                 wire=self.model.wire,
+                documents={a.id: a.source for a in self.arriving},
                 carried_calls=carried.calls,
                 carried_cost_usd=carried.usd,
             )
@@ -210,7 +216,8 @@ class Session:
         spans = [e.span for e in evidence if e.span is not None]
         used = run.versions[-1].sources if run.versions else spans
         coverage = ledger.report(corpus, [*used, *spans], spans)
-        status: Status = "partial" if run.capped or coverage.failed else draft.status
+        lacking = run.capped or caller.clipped or coverage.failed
+        status: Status = "partial" if lacking else draft.status
         stopped: Stopped = "finished"
         if run.capped:
             stopped = "interrupted" if caller.budget.stop_reason else "budget"
@@ -226,7 +233,9 @@ class Session:
             seconds=time.monotonic() - self.began,
             stopped=stopped,
             run_id=caller.run_id,
-            notes=tuple(self.notes),
+            notes=tuple(self.remarks.notes),
+            problems=self.remarks.problems,
+            carried_calls=caller.carried,
             rationale=draft.rationale,
             memory=tuple(run.versions),
             forgot=forgot,
@@ -250,13 +259,13 @@ class Session:
     def _caller(self) -> Caller:
         if self.caller is None:
             journal = self.stores.journal()
-            run_id, self.continued = journal.start(
+            run_id, continued = journal.start(
                 self._identity.job, what=self._identity.what, fresh=self.resumption.fresh
             )
-            carries = self.continued and not self.resumption.new_budget
+            carries = continued and not self.resumption.new_budget
             budget = self.budget or Budget(self.limits)
+            spent = journal.spend(run_id)
             if carries:
-                spent = journal.spend(run_id)
                 cost = Cost(spent.calls + spent.failed, spent.tokens, spent.usd or 0.0)
                 budget.carry(cost, journal.seconds(run_id))
             self.control.attach(budget)
@@ -269,16 +278,13 @@ class Session:
                 self.stream,
                 Ledger(),
                 fresh=self.resumption.fresh,
+                carried=spent.calls,
             )
         return self.caller
 
     @property
     def _identity(self) -> Identity:
         return Identity(self.arriving, self.question, self.model, self.strategy, self.rescue)
-
-    def _take_note(self, event: events.Event) -> None:
-        if isinstance(event, events.Note):
-            self.notes.append(event.text)
 
 
 def dispatcher_of(model: Model) -> Dispatcher:

@@ -8,6 +8,7 @@ here, so that no settings file, log or report holds one.
 
 from __future__ import annotations
 
+import difflib
 import os
 import tomllib
 from collections.abc import Mapping
@@ -89,7 +90,7 @@ def resolve(
     for source, values in (
         *_files(home(env).config, folder or Path()),
         ("the environment", _from_environment(env)),
-        ("the command line", given),
+        ("the arguments", given),
     ):
         merged.update(values)
         origin.update({key: source for key in values})
@@ -98,10 +99,16 @@ def resolve(
     except ValidationError as error:
         first = error.errors()[0]
         key = str(first["loc"][0])
-        known = ", ".join(sorted(Settings.model_fields))
-        extra = f" Known settings: {known}." if first["type"] == "extra_forbidden" else ""
+        where = origin.get(key, "the settings")
+        if first["type"] == "extra_forbidden":
+            close = difflib.get_close_matches(key, Settings.model_fields, n=1)
+            hint = f" Did you mean `{close[0]}`?" if close else ""
+            known = ", ".join(sorted(Settings.model_fields))
+            raise ConfigurationError(
+                f"`{key}` in {where} is no setting.{hint} Settings: {known}."
+            ) from error
         raise ConfigurationError(
-            f"Setting `{key}` in {origin.get(key, 'the settings')}: {first['msg']}.{extra}"
+            f"Setting `{key}` in {where}: {first['msg'].rstrip('.')}."
         ) from error
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import anyio
 import anyio.lowlevel
 
-from memreader.document import Document, Page
-from memreader.llm.base import LLM, Reply, Request
+from memreader.document import Corpus, Document, Page
+from memreader.errors import ConfigurationError
+from memreader.llm.base import LLM, Model, Reply, Request
+from memreader.strategy import Planned, Strategy
 
 QUESTION = "Who signed the harbour lease?"
 NEEDLE = "Marta Ilves signed the harbour lease on the ninth of May."
@@ -76,3 +79,19 @@ class Counting:
             return reply
         finally:
             self.in_flight -= 1
+
+
+def fits(strategy: Strategy, document: Document, model: Model) -> bool:
+    """Whether the strategy's plan says that the reading can be done."""
+    with suppress(ConfigurationError):
+        if isinstance(strategy, Planned):
+            return strategy.plan(Corpus((document,)), QUESTION, model).fits
+    return False
+
+
+class Babbling:
+    """A model whose replies are of no form at all."""
+
+    async def complete(self, request: Request) -> Reply:
+        """Answer anything with nothing."""
+        return Reply("%%%% ~~~~")

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, TypeVar, get_origin
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from memreader.llm.base import Schema, Wire
+from memreader.words import sentences
 
 S = TypeVar("S", bound="Shape")
 
@@ -91,6 +92,22 @@ def without_reasoning(text: str) -> str:
     if (fenced := _CODE_FENCE.match(bare)) is not None:
         return fenced.group(1).strip()
     return bare
+
+
+def plain_text(text: str) -> str:
+    """What a model says in plain text: inside the code fence, where chatter stands around one.
+
+    A sentence that comes again is left out: small models repeat themselves up to their limit.
+    """
+    bare = without_reasoning(text)
+    if (fenced := _ANY_FENCE.search(bare)) is not None and fenced[1].strip():
+        bare = fenced[1].strip()
+    said: dict[str, tuple[int, int]] = {}
+    for start, end in sentences(bare):
+        said.setdefault(" ".join(bare[start:end].casefold().split()), (start, end))
+    if len(said) == sum(1 for _ in sentences(bare)):
+        return bare
+    return " ".join(bare[start:end] for start, end in said.values())
 
 
 def parse(text: str, shape: type[S]) -> S:

@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 from memreader.cli.codes import ERROR, INTERRUPTED, USAGE
+from memreader.cli.printable import say
 
 
 def main() -> None:
@@ -33,7 +34,7 @@ def run(arguments: list[str]) -> int:
     try:
         result = app(arguments, standalone_mode=False)
     except MemreaderError as error:
-        print(f"memreader: {error}", file=sys.stderr)
+        say(str(error))
         return error.exit_code
     except _usage_error() as error:
         error.show()

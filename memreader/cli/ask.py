@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from memreader.cli.common import files_and_questions, opened_files, options_from
+from memreader.cli.printable import say
 
 if TYPE_CHECKING:
     from memreader.events import Event
@@ -87,7 +87,7 @@ def ask(  # noqa: PLR0913, PLR0917 - one argument for each flag
 
     import anyio
 
-    from memreader.cli.codes import INTERRUPTED
+    from memreader.cli.codes import INTERRUPTED, UNVERIFIED
     from memreader.cli.questions import worst
     from memreader.settings import resolve
 
@@ -113,9 +113,13 @@ def ask(  # noqa: PLR0913, PLR0917 - one argument for each flag
         loud="quiet" if quiet else "verbose" if verbose else "normal",
     )  # fmt: skip
     try:
-        return worst(anyio.run(asking.run), strict=strict)
+        code = worst(anyio.run(asking.run), strict=strict)
     except asyncio.CancelledError:
+        say("stopped at once; what is finished is kept, and the same command continues.")
         return INTERRUPTED
+    if code == UNVERIFIED:
+        say("--strict: not every citation is a quote that stands in the source word for word.")
+    return code
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,11 +147,13 @@ class _Asking:
         from memreader.cli.questions import show_all
         from memreader.llm.registry import open_model
 
-        documents = opened_files(self.files, quiet=self.loud == "quiet")
+        documents = opened_files(self.files)
         name = spec(self.settings)
         if self.settings.model is None and self.loud != "quiet":
-            _say(f"No model is set; using the embedded one ({name}).")
+            say(f"No model is set; using the embedded one ({name}).")
         async with open_model(name, model_settings(self.settings)) as model:
+            for remark in model.remarks if self.loud != "quiet" else ():
+                say(remark)
             reader = self._reader(model)
             self._confirm_price(reader, model, documents)
             number = len(self.questions) if self.several else None
@@ -217,7 +223,7 @@ def _signals(control: Control, *, quiet: bool) -> Iterator[None]:
         if control.reason is None:
             control.interrupt()
             if not quiet:
-                _say("interrupted: finishing the calls in flight; again to stop at once.")
+                say("interrupted: finishing the calls in flight; again to stop at once.")
         elif reading is not None:
             reading.cancel()
 
@@ -232,7 +238,3 @@ def _signals(control: Control, *, quiet: bool) -> Iterator[None]:
     finally:
         for number in wanted:
             loop.remove_signal_handler(number)
-
-
-def _say(line: str) -> None:
-    print(f"memreader: {line}", file=sys.stderr)

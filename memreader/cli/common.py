@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from memreader.cli.printable import say
 from memreader.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -53,12 +53,11 @@ def options_from(pairs: list[str] | None) -> dict[str, str]:
     return options
 
 
-def opened_files(files: list[str], *, quiet: bool) -> Opened:
+def opened_files(files: list[str]) -> Opened:
     """Open documents; files of a folder that cannot be read get a line on standard error each."""
     from memreader.loaders import open_documents
 
     found = open_documents(files)
-    if not quiet:
-        for skipped in found.skipped:
-            print(f"memreader: skipped {skipped.path}: {skipped.reason}", file=sys.stderr)
+    for skipped in found.skipped:
+        say(f"skipped {skipped.path}: {skipped.reason}")
     return found

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from memreader.cli.printable import printable, say
+
 if TYPE_CHECKING:
     from memreader.llm.base import Model
     from memreader.settings import Settings
@@ -18,7 +20,7 @@ Finding = tuple[bool, str]
 def doctor(
     model: Annotated[str | None, typer.Option("-m", "--model", help="provider:model.")] = None,
     window: Annotated[int | None, typer.Option(help="Tokens of the model's window.")] = None,
-    timeout: Annotated[float, typer.Option(help="Seconds to wait for each reply.")] = 60.0,
+    timeout: Annotated[float | None, typer.Option(help="Seconds to wait for each reply.")] = None,
 ) -> int:
     """Check the installation, probe the endpoint in full, and keep what was found."""
     import anyio
@@ -36,7 +38,7 @@ def doctor(
 
 def _say(finding: Finding) -> bool:
     fine, text = finding
-    typer.echo(f"{'ok ' if fine else '!! '} {text}")
+    typer.echo(f"{'ok ' if fine else '!! '} {printable(text)}")
     return fine
 
 
@@ -69,6 +71,7 @@ async def _endpoint(settings: Settings) -> tuple[list[Finding], bool]:
     """What the probe finds, and whether the endpoint can be read with at all."""
     from memreader.api import model_settings, spec
     from memreader.errors import MemreaderError
+    from memreader.llm.probe import MOST_CALLS
     from memreader.llm.registry import open_model
 
     try:
@@ -80,8 +83,11 @@ async def _endpoint(settings: Settings) -> tuple[list[Finding], bool]:
                 f"tokens counted by {model.counter.name}, "
                 f"price {'unknown' if model.price is None else model.price.source}."
             )
-            findings, usable = await _probe(model)
-            return [(True, opened), *findings], usable
+            for finding in [(True, opened), *((False, remark) for remark in model.remarks)]:
+                _say(finding)
+            if sys.stderr.isatty():
+                say(f"asking it up to {MOST_CALLS + 1} things, which may take minutes ...")
+            return await _probe(model)
     except MemreaderError as error:
         return [(False, str(error))], False
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from memreader.cli.printable import on_one_line
+
+if TYPE_CHECKING:
+    from memreader.llm.registry import ModelSettings
 
 app = typer.Typer(help="Say which models are configured and reachable; get weights.")
 
@@ -18,11 +23,16 @@ def models(context: typer.Context) -> None:
 
     import anyio
 
+    from memreader.api import model_settings
     from memreader.llm.registry import models_configured
     from memreader.settings import home, resolve
 
-    chosen = resolve().model
-    typer.echo(f"Set as the model: {chosen or 'none (the embedded model is used if installed)'}")
+    settings = resolve()
+    if settings.model is None:
+        typer.echo("Set as the model: none (the embedded model is used if installed)")
+    else:
+        typer.echo(f"Set as the model: {settings.model}")
+        typer.echo(f"    {anyio.run(_state, settings.model, model_settings(settings))}")
     for found in anyio.run(partial(models_configured, models=home().models)):
         state = "reachable" if found.reachable else "NOT REACHABLE"
         if found.reachable is None:
@@ -30,6 +40,18 @@ def models(context: typer.Context) -> None:
         typer.echo(f"{found.spec:45} {state:14} {found.why}")
         if found.models:
             typer.echo(f"    {', '.join(found.models[:12])}")
+
+
+async def _state(spec: str, settings: ModelSettings) -> str:
+    """Whether the model can be opened, in words: asked of its server, without any model call."""
+    from memreader.errors import MemreaderError
+    from memreader.llm.registry import open_model
+
+    try:
+        async with open_model(spec, settings) as model:
+            return f"can be used: window {model.window:,} tokens. {' '.join(model.remarks)}".strip()
+    except MemreaderError as error:
+        return f"CANNOT BE USED: {on_one_line(str(error))}"
 
 
 @app.command()

@@ -6,11 +6,14 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
+from memreader.cli.printable import on_one_line, printable, say
+
 if TYPE_CHECKING:
     from memreader.answer import Answer, Citation
     from memreader.llm.base import Model
 
 LONGEST_QUOTE = 300
+MOST_PROBLEMS = 3
 
 
 def show_answer(answer: Answer, form: str, loud: str, model: Model) -> None:
@@ -18,20 +21,21 @@ def show_answer(answer: Answer, form: str, loud: str, model: Model) -> None:
     if form == "json":
         print(json.dumps(answer.to_json(), ensure_ascii=False, indent=2))
     elif form == "text":
-        print(said(answer))
+        print(printable(said(answer)))
         for number, citation in enumerate(answer.citations, start=1):
             print(f"\n  [{number}] {cited(citation)}")
     sys.stdout.flush()
     if loud != "quiet":
-        notes = [*answer.notes] if loud == "verbose" else []
-        for line in [*notes, coverage_line(answer), spend_line(answer, model)]:
-            print(f"memreader: {line}", file=sys.stderr)
+        notes = answer.notes if loud == "verbose" else ()
+        for told in [*notes, *problems(answer), coverage_line(answer), spend_line(answer, model)]:
+            say(told)
 
 
 def said(answer: Answer) -> str:
     """The answer's text, or in plain words that there is none."""
     if answer.text:
-        return answer.text
+        beginning = "(Partial: not all was read.)\n" if answer.status == "partial" else ""
+        return beginning + answer.text
     if answer.status == "not_found":
         return "Not found: nothing in what was read supports an answer."
     return "No answer in what was read so far; the reading is not complete."
@@ -39,10 +43,10 @@ def said(answer: Answer) -> str:
 
 def cited(citation: Citation) -> str:
     """A quote with document, page and how it was verified."""
-    quote = " ".join(citation.quote.split())
+    quote = on_one_line(citation.quote)
     if len(quote) > LONGEST_QUOTE:
         quote = quote[: LONGEST_QUOTE - 1] + "…"
-    where = citation.document
+    where = on_one_line(citation.document)
     if citation.page is not None:
         where += f", page {citation.page}"
         if citation.page_label not in (None, str(citation.page)):
@@ -55,6 +59,13 @@ def cited(citation: Citation) -> str:
         "unverified": "UNVERIFIED: these words are not in the document",
     }[citation.verified]
     return f"“{quote}”\n      {where + ' · ' if where else ''}{how}"
+
+
+def problems(answer: Answer) -> list[str]:
+    """Why calls failed and why the reading stopped, the commonest reasons alone."""
+    shown = list(answer.problems[-MOST_PROBLEMS:])
+    left = len(answer.problems) - len(shown)
+    return [*shown, *([f"{left:,} more reasons: see -v."] if left > 0 else [])]
 
 
 def coverage_line(answer: Answer) -> str:
@@ -72,7 +83,7 @@ def coverage_line(answer: Answer) -> str:
         more = "…" if len(c.pages_without_text) > 8 else ""
         line += f"; no text on page {shown}{more}"
     if answer.stopped == "budget":
-        line += ". Stopped at a cap: --resume continues with a fresh budget"
+        line += ". Stopped at a cap"
     if answer.stopped == "interrupted":
         line += ". Interrupted: the same command continues"
     return line + "."
@@ -81,7 +92,9 @@ def coverage_line(answer: Answer) -> str:
 def spend_line(answer: Answer, model: Model) -> str:
     """What it took, in one line."""
     u = answer.usage
-    line = f"{u.calls:,} calls"
+    line = f"{u.calls:,} {'call' if u.calls == 1 else 'calls'}"
+    if answer.carried_calls:
+        line += f" ({u.calls - answer.carried_calls:,} of them now)"
     if u.cached_calls:
         line += f" (and {u.cached_calls:,} from the journal)"
     line += f", {u.input_tokens:,} tokens in ({u.cached_input_tokens:,} cached)"

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from memreader.cli.common import files_and_questions, opened_files, options_from
+from memreader.cli.printable import say
+from memreader.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from memreader.document import Corpus
@@ -43,19 +46,28 @@ def plan(
     from memreader.document import Corpus
     from memreader.llm.registry import open_model
     from memreader.settings import resolve
+    from memreader.strategy import available
 
+    if option and strategy is None:
+        raise ConfigurationError("-o sets an option of one strategy: name it with -s.")
+    options = options_from(option)
     files, asked = files_and_questions(arguments, questions)
     settings = resolve({"model": model, "window": window})
-    corpus = Corpus(tuple(d.finish() for d in opened_files(files, quiet=False).documents))
+    corpus = Corpus(tuple(d.finish() for d in opened_files(files).documents))
 
     async def planned() -> list[dict[str, Any]]:
         from memreader.probing import remembered
         from memreader.settings import home
 
         async with open_model(spec(settings), model_settings(settings)) as opened:
+            for remark in opened.remarks:
+                say(remark)
             known = remembered(opened, home().data / "probes.json")
-            options = options_from(option)
-            return _plans(corpus, asked, known, strategy, options, rescue=rescue)
+            if not settings.probe:
+                known = replace(known, probed=True)
+            names = [strategy] if strategy else available()
+            given = {name: {**settings.options.get(name, {}), **options} for name in names}
+            return _plans(corpus, asked, known, given, rescue=rescue)
 
     rows = anyio.run(planned)
     if questions is None:
@@ -72,19 +84,18 @@ def _plans(
     corpus: Corpus,
     questions: Sequence[str],
     model: Model,
-    only: str | None,
-    options: dict[str, str],
+    strategies: dict[str, dict[str, Any]],
     *,
     rescue: bool,
 ) -> list[dict[str, Any]]:
-    from memreader.errors import ConfigurationError
+    from memreader.llm.probe import MOST_CALLS
     from memreader.plan import together
-    from memreader.strategy import Planned, available, make
+    from memreader.strategy import Planned, make
 
     rows: list[dict[str, Any]] = []
-    for name in [only] if only else available():
+    for name, options in strategies.items():
         try:
-            strategy = make(name, options if only else {})
+            strategy = make(name, options)
             if not isinstance(strategy, Planned):
                 rows.append({"strategy": name, "note": "makes no plan"})
                 continue
@@ -92,7 +103,7 @@ def _plans(
             plans = [plan.rescued() for plan in plans] if rescue else plans
             plan, more = together(plans), plans[-1].more()
         except ConfigurationError as error:
-            if only:
+            if len(strategies) == 1:
                 raise
             rows.append({"strategy": name, "note": str(error)})
             continue
@@ -107,6 +118,8 @@ def _plans(
                 "coverage": plan.coverage,
                 "fits": plan.fits,
                 "model": model.name,
+                "wire": model.wire,
+                "probe_calls": 0 if model.probed else MOST_CALLS,
                 "tokens_counted_by": model.counter.name,
                 "questions": len(questions),
                 "one_more": {"calls": _range(more.calls), "cost_usd": more.cost(model.price)},
@@ -144,6 +157,12 @@ def _table(rows: list[dict[str, Any]]) -> None:
     made = next((row for row in rows if "model" in row), None)
     if made:
         typer.echo(f"\n{made['model']}, tokens counted by {made['tokens_counted_by']}.")
+        if made["probe_calls"]:
+            typer.echo(
+                f"It has not been probed yet: {made['wire']} replies are assumed, and the first "
+                f"question makes up to {made['probe_calls']} calls more to find out. "
+                f"`memreader doctor` does that now."
+            )
         typer.echo("Expected, with the least and the most in brackets; k is a thousand.")
         if several:
             typer.echo(

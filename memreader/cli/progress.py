@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from memreader import events
+from memreader.cli.printable import on_one_line, say
 
 if TYPE_CHECKING:
     from memreader.llm.base import Model
@@ -60,7 +61,7 @@ def _print_line(_: str, event: events.Event) -> None:
     fields = {k: v for k, v in events.event_json(event).items() if k not in ("event", "answer")}
     number, at = fields.pop("number"), fields.pop("at")
     told = " ".join(f"{k}={v}" for k, v in fields.items() if v not in ((), None, ""))
-    print(f"memreader: {at:7.2f} s #{number} {event.kind} {told}", file=sys.stderr)
+    say(f"{at:7.2f} s #{number} {event.kind} {told}")
 
 
 class _Display:
@@ -106,7 +107,9 @@ class _Display:
                 self._count(question, event)
             case events.AttemptFailed():
                 self._progress.console.print(
-                    f"memreader: {event.reason} (trying again)", style="dim"
+                    f"memreader: {on_one_line(event.reason)} (trying again)",
+                    style="dim",
+                    markup=False,
                 )
 
     def _count(self, question: str, event: events.CallFinished) -> None:

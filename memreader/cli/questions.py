@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from memreader.cli.codes import COMPLETE, INTERRUPTED, PARTIAL, UNVERIFIED, code_of
-from memreader.cli.output import cited, coverage_line, said, spend_line
+from memreader.cli.output import cited, coverage_line, problems, said, spend_line
+from memreader.cli.printable import on_one_line, printable, say
 from memreader.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -64,11 +65,11 @@ def _json(one: Asked) -> dict[str, Any]:
 
 
 def _show(number: int, one: Asked) -> None:
-    print(f"{'' if number == 1 else chr(10)}{number}. {one.question}\n")
+    print(f"{'' if number == 1 else chr(10)}{number}. {on_one_line(one.question)}\n")
     if one.answer is None:
         print("No answer: an error.")
         return
-    print(said(one.answer))
+    print(printable(said(one.answer)))
     for place, citation in enumerate(one.answer.citations, start=1):
         print(f"\n  [{place}] {cited(citation)}")
 
@@ -76,8 +77,9 @@ def _show(number: int, one: Asked) -> None:
 def _tell(number: int, one: Asked, loud: str, model: Model) -> None:
     """Coverage and spend, or the error, of one question on standard error."""
     if one.answer is None:
-        print(f"memreader: question {number}: {one.error}", file=sys.stderr)
+        say(f"question {number}: {one.error}")
     elif loud != "quiet":
         notes = one.answer.notes if loud == "verbose" else ()
-        for line in (*notes, coverage_line(one.answer), spend_line(one.answer, model)):
-            print(f"memreader: question {number}: {line}", file=sys.stderr)
+        spent = spend_line(one.answer, model)
+        for line in (*notes, *problems(one.answer), coverage_line(one.answer), spent):
+            say(f"question {number}: {line}")

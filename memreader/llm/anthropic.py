@@ -176,6 +176,7 @@ async def open_anthropic(model: str, settings: ModelSettings) -> AsyncIterator[M
     except ModuleNotFoundError as error:
         raise MissingExtra("An Anthropic model", "anthropic") from error
     from memreader.llm.endpoints import HOSTED_CONCURRENCY, window_of
+    from memreader.llm.windows import remarks
 
     env = settings.environment
     key = settings.api_key or env.get("ANTHROPIC_API_KEY")
@@ -191,15 +192,17 @@ async def open_anthropic(model: str, settings: ModelSettings) -> AsyncIterator[M
     try:
         name = f"anthropic:{model}"
         own = url.rstrip("/") != URL
+        told = await _window(client)
         yield Model(
             name=name,
             llm=client,
             counter=ESTIMATE,
-            window=window_of(await _window(client), settings.window),
+            window=window_of(told, settings.window),
             endpoint=url.rstrip("/"),
             price=price_of(name, settings.prices, url=url if own else None),
             concurrency=settings.concurrency or HOSTED_CONCURRENCY,
             overhead=16,
+            remarks=remarks(told, settings.window),
         )
     finally:
         with anyio.CancelScope(shield=True):

@@ -175,6 +175,8 @@ class Model:
     """Most tokens of document text that this model reads well in one call; None: its window."""
     overhead: int = 8
     """Tokens of chat template for each message, from above."""
+    remarks: tuple[str, ...] = ()
+    """What a person should know of how it was opened: an assumed window, a setting not kept."""
     retry: RetryPolicy | None = None
     """How failed calls to a model in this process are retried; None: as those of a server."""
 

@@ -272,14 +272,15 @@ class Dispatcher:
         if isinstance(error, RateLimited):
             asked = f", and asks to wait {error.retry_after:,.0f} s" if error.retry_after else ""
             return EndpointError(
-                f"{self.name} still limits our rate{asked}: {error}. Wait, or lower `concurrency`, "
-                f"`requests_per_minute` or `tokens_per_minute`; finished calls are kept."
+                f"{self.name} still limits our rate{asked}: {str(error).rstrip('.')}. "
+                f"Wait, or lower `concurrency`, `requests_per_minute` or `tokens_per_minute`; "
+                f"finished calls are kept."
             )
         self._failed += 1
         if not self._succeeded and self._failed >= HOPELESS:
             return EndpointError(
-                f"{self.name} failed every one of the first {self._failed} calls: {error}. "
-                f"`memreader doctor` says more."
+                f"{self.name} failed every one of the first {self._failed} calls: "
+                f"{str(error).rstrip('.')}. `memreader doctor` says more."
             )
         return CallFailed(str(error))
 

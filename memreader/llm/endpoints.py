@@ -15,7 +15,7 @@ from memreader.llm._http import Endpoint, Http, is_private, without_secrets
 from memreader.llm.base import Model, TokenCounter
 from memreader.llm.openai_compatible import OpenAICompatible, models_of
 from memreader.llm.prices import price_of
-from memreader.llm.windows import CAREFUL, Facts, facts_of, known_window
+from memreader.llm.windows import CAREFUL, Facts, facts_of, known_window, remarks
 from memreader.tokens import EndpointCounter, counter_for
 
 if TYPE_CHECKING:
@@ -137,6 +137,7 @@ def _model(known: _Known, client: OpenAICompatible, url: str, settings: ModelSet
         price=price_of(known.name, settings.prices, provider=known.provider, url=url),
         concurrency=settings.concurrency or slots,
         overhead=48 if private else 8,  # a template may add a system prompt of its own
+        remarks=remarks(known.facts.window, settings.window),
     )
 
 

@@ -18,7 +18,7 @@ from memreader.llm._http import Endpoint, Http, is_private, without_secrets
 from memreader.llm.base import Model, Reply, Request, TokenCounter, Usage
 from memreader.llm.chat import finish_reason, own_count, reply_of, whole
 from memreader.llm.prices import price_of
-from memreader.llm.windows import CAREFUL
+from memreader.llm.windows import CAREFUL, remarks
 from memreader.tokens import ESTIMATE
 
 if TYPE_CHECKING:
@@ -124,7 +124,8 @@ async def open_ollama(model: str, settings: ModelSettings) -> AsyncIterator[Mode
     slots = settings.concurrency or _parallel(env)
     http = Http(Endpoint(url, key, settings.timeout, slots + 1, keep_alive=not is_private(url)))
     try:
-        window = window_for(await _context(http, model), settings.window)
+        trained = await _context(http, model)
+        window = window_for(trained, settings.window)
         name = f"ollama:{model}"
         yield Model(
             name=name,
@@ -135,6 +136,7 @@ async def open_ollama(model: str, settings: ModelSettings) -> AsyncIterator[Mode
             price=price_of(name, settings.prices, url=url),
             concurrency=slots,
             overhead=48,
+            remarks=remarks(trained, settings.window),
         )
     finally:
         with anyio.CancelScope(shield=True):

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from memreader.errors import BudgetExceeded, EndpointError, MemreaderError, SilentTruncation
 from memreader.llm.base import Message, Model, Reply, Request, Schema
 from memreader.llm.findings import Probe
-from memreader.llm.truncation import check_truncation
+from memreader.llm.truncation import check_truncation, stopped_early
 from memreader.tokens import ESTIMATE
 
 __all__ = ["Probe", "probe"]
@@ -50,6 +50,8 @@ SCHEMA: Schema = {
     "additionalProperties": False,
 }
 CODE = "MARIGOLD-7731"
+MOST_CALLS = 6
+"""Calls of a probe that is not in full; in full there is one more."""
 MOST_NEAR_WINDOW = 12_000
 """Tokens of the longest prompt: beyond that, checking costs more than it tells."""
 
@@ -118,7 +120,7 @@ async def probe(model: Model, *, full: bool = False, complete: Complete) -> Prob
         truncated=cut,
         reasoning=max((len(r.reasoning) for _, r in calls.replies), default=0),
         wrapped=any(_wrapped(reply) for _, reply in calls.replies),
-        stopped_early=any(_stopped_early(q, r) for q, r in calls.replies),
+        stopped_early=any(stopped_early(q, r) for q, r in calls.replies),
         scale=scale,
         failures=tuple(calls.failures),
         calls=calls.calls,
@@ -248,9 +250,3 @@ def _cut(request: Request, reply: Reply, model: Model) -> str | None:
 
 def _wrapped(reply: Reply) -> bool:
     return "```" in reply.text
-
-
-def _stopped_early(request: Request, reply: Reply) -> bool:
-    """`length`, though far fewer tokens came than were allowed; not for small limits."""
-    told = reply.usage.reported and reply.finish_reason == "length" and request.max_tokens > 20
-    return told and reply.usage.output_tokens < 0.7 * request.max_tokens

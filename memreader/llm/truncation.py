@@ -1,4 +1,4 @@
-"""Whether a server read all of the prompt: some cut it in silence to fit a window."""
+"""Whether a server read all of the prompt and let the reply end: some cut either."""
 
 from __future__ import annotations
 
@@ -38,3 +38,9 @@ def check_truncation(request: Request, reply: Reply, model: Model) -> None:
         f"cut the prompt without saying so. Give it a larger context, or set `window` to what "
         f"it really reads.{ollama}"
     )
+
+
+def stopped_early(request: Request, reply: Reply) -> bool:
+    """`length`, though far fewer tokens came than were allowed; not for small limits."""
+    told = reply.usage.reported and reply.finish_reason == "length" and request.max_tokens > 20
+    return told and reply.usage.output_tokens < 0.7 * request.max_tokens

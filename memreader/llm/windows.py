@@ -19,6 +19,18 @@ CAREFUL = 4096
 """Tokens assumed where nobody tells."""
 
 
+def remarks(told: int | None, wanted: int | None) -> tuple[str, ...]:
+    """What a person should know of a window that was assumed, or not taken as wanted."""
+    if told is None and wanted is None:
+        return (
+            f"Nobody says how large the window is: {CAREFUL:,} tokens are assumed. "
+            f"Say it with --window, or the setting `window`.",
+        )
+    if told is not None and wanted is not None and wanted > told:
+        return (f"A window of {wanted:,} tokens was asked for; {told:,} is all there is.",)
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What is known of one model at one endpoint."""

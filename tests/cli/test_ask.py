@@ -98,7 +98,9 @@ def test_a_cap_gives_a_partial_answer_and_resume_goes_on(memreader: Run, ledger:
     with MisbehavingServer(oracle) as server:
         capped = memreader("ask", ledger, QUESTION, "--max-calls", 3, *model(server))
         assert capped.returncode == 3
+        assert "over the cap of 3" in capped.stderr
         assert "--resume" in capped.stderr
+        assert capped.stdout.startswith(("(Partial: not all was read.)\n", "No answer in what"))
         made = len(server.requests)
         assert made <= 3
         again = memreader("ask", ledger, QUESTION, "--max-calls", 3, *model(server))
@@ -107,7 +109,7 @@ def test_a_cap_gives_a_partial_answer_and_resume_goes_on(memreader: Run, ledger:
         assert (0, ANSWER) == (done.returncode, done.stdout.splitlines()[0])
         texts = [json.dumps(r["messages"]) for r in server.requests]
     assert len(set(texts)) == len(texts)
-    assert f"{len(texts)} calls" in done.stderr
+    assert f"{len(texts)} calls ({len(texts) - made} of them now)" in done.stderr
 
 
 def test_strict_wants_verified_quotes(memreader: Run, ledger: Path) -> None:
@@ -123,6 +125,7 @@ def test_strict_wants_verified_quotes(memreader: Run, ledger: Path) -> None:
         strict = memreader("ask", ledger, QUESTION, "--strict", *model(server))
     assert (0, 4) == (loose.returncode, strict.returncode)
     assert "located by memreader" in loose.stdout
+    assert "--strict: not every citation" in strict.stderr
 
 
 @pytest.mark.parametrize(
@@ -141,6 +144,24 @@ def test_passing_faults_are_outlived(memreader: Run, ledger: Path, defect: Defec
     assert (ANSWER, "complete") == (answer["answer"], answer["status"])
     assert answer["usage"]["failed_calls"] == 2
     assert answer["coverage"]["fraction_read"] == 1.0
+
+
+def test_a_document_cannot_write_on_the_terminal(memreader: Run, tmp_path: Path) -> None:
+    """Escape sequences and control characters of a document are not printed with its quotes."""
+    path = tmp_path / "escapes.txt"
+    path.write_text("\x1b]0;title\x07" + NEEDLE.replace("lease", "lease\x1b[31m\x08"), "utf-8")
+    with MisbehavingServer(oracle) as server:
+        done = memreader("ask", path, "Who signed the harbour lease?", *model(server))
+    assert not set(done.stdout) & set("\x1b\x07\x08")
+
+
+def test_what_a_folder_skips_is_said_even_when_quiet(memreader: Run, ledger: Path) -> None:
+    """The loss of a file is no chatter: a script that reads the JSON hears of it too."""
+    (ledger.parent / "broken.pdf").write_bytes(b"%PDF-1.7 nothing")
+    with MisbehavingServer(oracle) as server:
+        done = memreader("ask", ledger.parent, QUESTION, "--json", "-q", *model(server))
+    assert "skipped" in done.stderr
+    assert "broken.pdf" in done.stderr
 
 
 def test_fenced_replies_are_read(memreader: Run, ledger: Path) -> None:
@@ -165,6 +186,7 @@ def test_one_lasting_failure_is_a_partial_answer(memreader: Run, ledger: Path) -
     ) as server:
         done = memreader("ask", ledger, QUESTION, "--json", *model(server))
     answer = json.loads(done.stdout)
+    assert "1 call failed for good" in done.stderr
     assert (3, "partial", 1) == (done.returncode, answer["status"], answer["coverage"]["failed"])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -45,6 +46,35 @@ def test_the_plan_is_made_without_a_call(memreader: Run, ledger: Path) -> None:
     low, expected, high = rows["map_reduce"]["calls"]
     assert 0 < low <= expected <= high
     assert rows["map_reduce"]["cost_usd"] == [0.0, 0.0, 0.0]
+
+
+def test_the_plan_says_what_it_assumes(memreader: Run, ledger: Path) -> None:
+    """Before the probe: the form of replies, and the calls that the first question makes more."""
+    with MisbehavingServer(oracle) as server:
+        model = ["-m", f"openai-compatible:{server.url}#test"]
+        before = memreader("plan", ledger, QUESTION, *model)
+        memreader("doctor", *model)
+        after = memreader("plan", ledger, QUESTION, *model)
+    assert "labelled replies are assumed" in before.stdout
+    assert "up to 6 calls more" in before.stdout
+    assert "assumed" not in after.stdout
+
+
+def test_an_option_without_its_strategy_is_refused(memreader: Run, ledger: Path) -> None:
+    """It would be passed over in silence."""
+    done = memreader("plan", ledger, QUESTION, "-o", "chunk_size=900")
+    assert done.returncode == 2
+    assert "name it with -s" in done.stderr
+
+
+def test_models_says_whether_the_configured_one_can_be_used(memreader: Run) -> None:
+    """Its server is asked, and the reason given where nothing is there."""
+    with MisbehavingServer(oracle) as server:
+        name = f"openai-compatible:{server.url}#test"
+        up = memreader("models", env={**os.environ, "MEMREADER_MODEL": name})
+    down = memreader("models", env={**os.environ, "MEMREADER_MODEL": name})
+    assert "can be used: window" in up.stdout
+    assert "CANNOT BE USED: Nothing answers" in down.stdout
 
 
 def test_strategies_are_listed_with_their_options(memreader: Run) -> None:

@@ -14,6 +14,8 @@ LEASE = "Marta Ilves signed the harbour lease on the ninth of May."
 RENT = "The rent of the warehouse is 400 crowns a year."
 HEIR = "Jon Adde inherited the chandlery from his uncle."
 FACTS = (LEASE, RENT, HEIR)
+END = paged(30).text.rstrip()[-60:]
+"""The end of the book."""
 PAGES = {LEASE: 4, RENT: 13, HEIR: 21}
 
 _SHOWN = re.compile(r"^<<<(?P<fence>[b-v]{10}) (?P<label>\w+)[^\n]*>>>\n(.*?)\n<<<end", re.S | re.M)
@@ -55,5 +57,5 @@ class Forgetful:
         """Passages of the calls after the last new chunk, without the answer's."""
         passages = [m[3] for r in self.requests for m in _SHOWN.finditer(r.text)
                     if m["label"] == "passage"]  # fmt: skip
-        last = max(i for i, p in enumerate(passages) if paged(30).text.rstrip()[-60:] in p)
+        last = max(i for i, p in enumerate(passages) if END in p)
         return passages[last + 1 :]

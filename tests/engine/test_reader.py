@@ -17,7 +17,7 @@ from memreader.answer import Answer, Draft
 from memreader.contract import ANSWER, FACTS, NEEDLE, QUESTION, Counting, paged
 from memreader.document import Corpus, Document
 from memreader.errors import ConfigurationError, DocumentError
-from memreader.reader import Reader
+from memreader.reader import Reader, opened
 from memreader.run import Run
 from memreader.session import Control
 from memreader.testing import MisbehavingServer, Oracle, a_model
@@ -203,3 +203,13 @@ def test_the_marker_for_nothing_is_never_an_answer() -> None:
     """Whatever strategy lets it through."""
     answer = Reader(a_model(Oracle(FACTS)), _Marked(), probe=False).ask(DOCUMENT, QUESTION)
     assert ("", "not_found") == (answer.text, answer.status)
+
+
+def test_mistakes_in_python_say_what_to_do() -> None:
+    """A name for a model, bytes for a document, a keyword that is no setting."""
+    with pytest.raises(ConfigurationError, match=r"model='ollama:qwen3'"):
+        Reader("ollama:qwen3")  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match=r"Document.*not bytes"):
+        opened(b"some text")  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match=r"`stratgy` in the arguments.*Did you mean"):
+        memreader.open_reader(stratgy="map_reduce")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from pydantic import Field
 
-from memreader.structured import Shape, Unparsed, contract, json_schema, parse
+from memreader.prompts import Fence
+from memreader.structured import Shape, Unparsed, contract, json_schema, parse, plain_text
 
 
 class Record(Shape):
@@ -82,3 +83,34 @@ def test_contract_and_schema_name_every_field() -> None:
         Record.labels().values()
     )
     assert json_schema(Record)["required"] == list(Record.model_fields)
+
+
+@pytest.mark.parametrize(
+    ("said", "text"),
+    [
+        ("Ada Brandt", "Ada Brandt"),
+        ("<think>hm</think>Ada Brandt", "Ada Brandt"),
+        ("Sure! Here is the answer:\n```json\nAda Brandt\n```\nLet me know.", "Ada Brandt"),
+        ("It was Ada. It was Ada. It was Ada.", "It was Ada."),
+        ("It was Ada.\n\nIt was Ada.\n\nShe signed.", "It was Ada. She signed."),
+    ],
+)
+def test_plain_text_is_what_was_meant(said: str, text: str) -> None:
+    """Without reasoning, without chatter around a fence, without sentences said again."""
+    assert plain_text(said) == text
+
+
+@pytest.mark.parametrize(
+    ("said", "text"),
+    [
+        ("--- shtkbkggvm\nAda Brandt\n--- shtkbkggvm", "Ada Brandt"),
+        ("--- shtkbkggvm Ada Brandt", "Ada Brandt"),
+        ("Ada Brandt\n--- shtkbkgg", "Ada Brandt"),
+        ("Ada Brandt\n---", "Ada Brandt"),
+        ("<<<shtkbkggvm chunk 4>>>\nAda Brandt\n<<<end shtkbkggvm>>>", "Ada Brandt"),
+        ("Ada -- or Brandt\n--- see below", "Ada -- or Brandt\n--- see below"),
+    ],
+)
+def test_copied_delimiters_are_no_part_of_a_reply(said: str, text: str) -> None:
+    """Whole, or cut short where the reply ended."""
+    assert Fence("shtkbkggvm", plain=True).stripped(said) == text

@@ -14,7 +14,7 @@ from memreader.llm.dispatch import Dispatcher
 from memreader.llm.endpoints import base_url, key_for, window_of
 from memreader.llm.openai_compatible import OpenAICompatible
 from memreader.llm.registry import ModelSettings, default_model, models_configured, open_model
-from memreader.llm.windows import Facts, facts_of
+from memreader.llm.windows import Facts, facts_of, remarks
 from memreader.testing_server import MisbehavingServer
 
 pytestmark = pytest.mark.anyio
@@ -117,6 +117,13 @@ def test_the_window_is_never_more_than_the_server_says() -> None:
     assert window_of(8000, 16_000) == 8000
     assert window_of(None, 16_000) == 16_000
     assert window_of(None, None) == 4096
+
+
+def test_a_window_that_is_assumed_or_not_kept_is_remarked() -> None:
+    """Neither happens in silence."""
+    assert remarks(8000, 4000) == remarks(8000, None) == remarks(None, 4000) == ()
+    assert "4,096 tokens are assumed" in remarks(None, None)[0]
+    assert "8,000 is all there is" in remarks(8000, 16_000)[0]
 
 
 async def test_openai_itself(monkeypatch: pytest.MonkeyPatch) -> None:

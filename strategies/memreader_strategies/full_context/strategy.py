@@ -75,8 +75,8 @@ class FullContext:
         size = rendering.tokens("answer", {"question": question, "material": texts}, Reply)
         return Plan(
             calls=Range(1, 1, 2),
-            input_tokens=Range(size, size, size + 2 * self.reply_tokens + 400),
-            output_tokens=Range(1, self.reply_tokens // 3, 2 * self.reply_tokens),
+            input_tokens=Range(size, size, 2 * size + 2 * self.reply_tokens + 400),
+            output_tokens=Range(1, self.reply_tokens // 3, 3 * self.reply_tokens),
             critical_path=Range(1, 1, 2),
             fits=size + self.reply_tokens <= model.window,
         )

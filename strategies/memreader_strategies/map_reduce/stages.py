@@ -6,14 +6,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from memreader.errors import ConfigurationError
+from memreader.llm.base import Model
 from memreader.plan import NOTHING, Plan, Range
-from memreader.prompts import Value
+from memreader.prompts import Untrusted, Value
 from memreader.rendering import Rendering, chunk_budget
 from memreader.structured import Shape
 from memreader_strategies.map_reduce.presets import Policy, Preset, chosen
 
 if TYPE_CHECKING:
     from memreader_strategies.map_reduce.strategy import MapReduce
+
+
+SEAMS = 8
+"""Tokens that parts counted alone may have more of when they stand together, from above."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +33,10 @@ class Stages:
     """Tokens of document text in a map call: step 1."""
     group_budget: int
     """Tokens of records in a collapse or reduce call: L' of step 4."""
+    tries: int
+    """Calls that one reply may take: those that have a form may need a second one."""
     overheads: tuple[int, int, int]
-    """Prompt tokens beside the material, in map, collapse and reduce."""
+    """Prompt tokens beside the material, its fence included, in map, collapse and reduce."""
 
     @classmethod
     def of(cls, options: MapReduce, question: str, rendering: Rendering) -> Stages:
@@ -45,10 +52,13 @@ class Stages:
             "policy": files[f"policy.{policy}"],
             "calibration": calibration,
         }
-        reply = min(options.reply_tokens, model.window // 4)
+        reply = min(options.reply_tokens, model.window // 4, _most(preset, model))
         total = min(options.chunk_size, model.window)
         overheads = tuple(
-            rendering.tokens(stage, {**values_for(stage, values), "material": ""}, shape)
+            SEAMS
+            + rendering.tokens(
+                stage, {**values_for(stage, values), "material": Untrusted("")}, shape
+            )
             for stage, shape in shapes(preset)
         )
         text = total - overheads[0] - reply
@@ -65,6 +75,7 @@ class Stages:
             reply,
             chunk_budget(text, model),
             chunk_budget(group, model),
+            1 if model.wire == "plain" else 2,
             (overheads[0], overheads[1], overheads[2]),
         )
 
@@ -76,19 +87,21 @@ class Stages:
             return NOTHING
         groups, rounds, material = self.collapse_tree(n, min(self.reply // 2, 150))
         most = self.collapse_tree(n, self.reply + 40)
-        repairs = n + most[0] + 1
-        repair_size = 2 * self.reply + 400
+        calls = n + most[0] + 1
+        longest = text + most[0] * per_collapse + most[2] + per_reduce
         return Plan(
-            calls=Range(n, n + groups + 1, n + most[0] + 1 + repairs),
+            calls=Range(n, n + groups + 1, self.tries * calls),
             input_tokens=Range(
                 text,
                 text + groups * per_collapse + material + per_reduce,
-                text + most[0] * per_collapse + most[2] + per_reduce + repairs * repair_size,
+                self.tries * longest + (self.tries - 1) * calls * (2 * self.reply + 400),
             ),
             output_tokens=Range(
-                n, (n + groups + 1) * (self.reply // 3), (n + most[0] + 1 + repairs) * self.reply
+                n,
+                (n + groups + 1) * (self.reply // 3),
+                (2 * self.tries - 1) * calls * self.reply,
             ),
-            critical_path=Range(1, 2 + rounds, 2 * (2 + most[1])),
+            critical_path=Range(1, 2 + rounds, self.tries * (2 + most[1])),
         )
 
     def collapse_tree(self, n: int, size: int) -> tuple[int, int, int]:
@@ -103,6 +116,12 @@ class Stages:
             rounds += 1
             material += n * size
         return groups, rounds, material
+
+
+def _most(preset: Preset, model: Model) -> int:
+    """Tokens of the longest reply: plain models are asked for less than others."""
+    forms = [shape.plain.max_tokens for _, shape in shapes(preset) if shape.plain]
+    return max(forms) if model.wire == "plain" else model.window
 
 
 def values_for(stage: str, values: dict[str, Value]) -> dict[str, Value]:

@@ -34,8 +34,8 @@ class Asking:
 
     @property
     def chunks(self) -> list[Chunk]:
-        """The chunks among the sources."""
-        return [s for s in self.sources if isinstance(s, Chunk)]
+        """The chunks among the sources that are read for the first time."""
+        return [s for s in self.sources if isinstance(s, Chunk) and not s.again]
 
     def request(self, rendering: Rendering, shape: type[Shape] | None) -> Request:
         """The model call, with the words and the schema of the form that a shape needs."""

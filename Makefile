@@ -19,7 +19,7 @@ test: $(VENV)/.dev ## Run all tests
 	$(BIN)/python -m pytest
 
 fast: $(VENV)/.dev ## Run the tests without a real model
-	$(BIN)/python -m pytest -m "not model and not slow"
+	$(BIN)/python -m pytest -m "not model and not slow" --numprocesses 2 --dist worksteal
 
 check: $(VENV)/.site ## Lint, types, layers, docs build, tests against the built wheel
 	$(BIN)/ruff check .

@@ -128,6 +128,7 @@ def test_strict_wants_verified_quotes(memreader: Run, ledger: Path) -> None:
     assert "--strict: not every citation" in strict.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "defect",
     [
@@ -179,6 +180,7 @@ def test_a_silent_cut_is_an_error(memreader: Run, ledger: Path) -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_one_lasting_failure_is_a_partial_answer(memreader: Run, ledger: Path) -> None:
     """A chunk whose call always fails is counted; the others are read."""
     with MisbehavingServer(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from collections.abc import Callable
+from itertools import groupby
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from memreader.cli import memory_json
+from memreader.cli.memory_json import Json
+from memreader.cli.printable import printable
 from memreader.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -19,9 +22,10 @@ if TYPE_CHECKING:
     from memreader.memory.changes import Changes
     from memreader.memory.notes import Item
 
-Json = dict[str, Any]
 Told = tuple[Any, list[str]]
 """What a verb has to say: as JSON, and as lines."""
+MOST_ALIKE = 4
+"""Versions in a row that the log lists although nothing changed in them."""
 WIDEST = 72
 """Characters of an item in a line of the log."""
 
@@ -48,7 +52,10 @@ def memory(
     else:
         verb, words = _verb(rest)
         told = verb(load(journal, run), words)
-    typer.echo(json.dumps(told[0], ensure_ascii=False, indent=2) if as_json else "\n".join(told[1]))
+    if as_json:
+        typer.echo(json.dumps(told[0], ensure_ascii=False, indent=2))
+    else:
+        typer.echo(printable("\n".join(told[1])))
 
 
 def _verb(words: list[str]) -> tuple[Callable[[History, list[str]], Told], list[str]]:
@@ -101,24 +108,40 @@ def _runs(journal: Journal) -> Told:
 
 
 def _log(history: History, _: list[str]) -> Told:
-    rows: list[Json] = []
-    lines: list[str] = []
+    steps = [(past, history.step(past)) for past in history.past]
+    rows = [
+        {
+            **memory_json.about(past),
+            **memory_json.counts(step),
+            "changes": memory_json.changes(history, step),
+        }
+        for past, step in steps
+    ]
     width = max(len(_when(past)) for past in history.past)
-    for past in history.past:
-        step = history.step(past)
-        rows.append({**_about(past), **_counts(step), "changes": _changes(history, step)})
-        mark, first = next(_marked(step), (" ", None))
-        counts = f"+{len(step.added)} -{len(step.dropped)} ~{len(step.replaced)}"
-        said = f"{mark} {_short(first.text)}" if first is not None else "  nothing changed"
-        lines.append(f"{past.number:>4}  {_when(past):<{width}}  {counts:<10}  {said}")
+    lines: list[str] = []
+    for changed, group in groupby(steps, key=lambda s: next(_marked(s[1]), None) is not None):
+        alike = [_logged(past, step, width) for past, step in group]
+        if not changed and len(alike) > MOST_ALIKE:
+            between = f"      ... nothing changed in {len(alike) - 2:,} more versions ..."
+            alike = [alike[0], between, alike[-1]]
+        lines += alike
     return rows, lines
+
+
+def _logged(past: Past, step: Changes, width: int) -> str:
+    mark, first = next(_marked(step), (" ", None))
+    counts = f"+{len(step.added)} -{len(step.dropped)} ~{len(step.replaced)}"
+    said = f"{mark} {_short(first.text)}" if first is not None else "  nothing changed"
+    return f"{past.number:>4}  {_when(past):<{width}}  {counts:<10}  {said}"
 
 
 def _show(history: History, words: list[str]) -> Told:
     rows: list[Json] = []
     lines: list[str] = []
     for past in _meant(history, words[0]):
-        rows.append({**_about(past), "items": [_item(history, i) for i in past.items]})
+        rows.append(
+            {**memory_json.about(past), "items": [memory_json.item(history, i) for i in past.items]}
+        )
         lines.append(f"Version {past.number}, {_when(past)}:")
         for number, item in enumerate(past.items, start=1):
             lines += [f"{number:>3}. {item.text}", *_where(history, item)]
@@ -141,7 +164,11 @@ def _diff(history: History, words: list[str]) -> Told:
     for mark, items in (("-", changed.dropped), ("+", changed.added)):
         for item in items:
             lines += [f"{mark} {item.text}", *_where(history, item)]
-    told = {"from": _about(before), "to": _about(after), **_changes(history, changed)}
+    told = {
+        "from": memory_json.about(before),
+        "to": memory_json.about(after),
+        **memory_json.changes(history, changed),
+    }
     return told, lines or [f"Versions {before.number} and {after.number} hold the same."]
 
 
@@ -156,8 +183,8 @@ def _blame(history: History, words: list[str]) -> Told:
         )
     lines: list[str] = []
     for life in found:
-        lines += [f"“{life.item.text}”", *_lived(history, life)]
-    return [_life(history, life) for life in found], lines
+        lines += [f"“{_squeezed(life.item.text)}”", *_lived(history, life)]
+    return [memory_json.life(history, life) for life in found], lines
 
 
 def _lived(history: History, life: Life) -> list[str]:
@@ -239,48 +266,3 @@ def _squeezed(text: str) -> str:
 def _short(text: str) -> str:
     text = _squeezed(text)
     return text if len(text) <= WIDEST else f"{text[: WIDEST - 1]}…"
-
-
-# --- as JSON ---------------------------------------------------------------------------------
-
-
-def _about(past: Past) -> Json:
-    return {
-        "version": past.number,
-        "chunk": past.chunk,
-        "pages": past.pages,
-        "path": past.version.path,
-        "read_again": past.version.again,
-    }
-
-
-def _counts(step: Changes) -> Json:
-    return {
-        "added": len(step.added),
-        "dropped": len(step.dropped),
-        "replaced": len(step.replaced),
-    }
-
-
-def _item(history: History, item: Item) -> Json:
-    return {"text": item.text, "places": [asdict(place) for place in history.cited(item)]}
-
-
-def _items(history: History, items: Sequence[Item]) -> list[Json]:
-    return [_item(history, item) for item in items]
-
-
-def _changes(history: History, changed: Changes) -> Json:
-    pairs = [{"old": _item(history, o), "new": _item(history, n)} for o, n in changed.replaced]
-    return {
-        "added": _items(history, changed.added),
-        "dropped": _items(history, changed.dropped),
-        "replaced": pairs,
-    }
-
-
-def _life(history: History, life: Life) -> Json:
-    steps = [
-        {"happened": s.happened, **_about(s.past), **_item(history, s.item)} for s in life.steps
-    ]
-    return {"text": life.item.text, "dropped": life.dropped, "steps": steps}

@@ -8,8 +8,9 @@ times one fact has to be seen again until the end, and what guards it on the way
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from memreader.contract import ANSWER, FACTS, QUESTION, paged
@@ -20,6 +21,7 @@ from memreader_strategies.chain_of_agents import ChainOfAgents
 from memreader_strategies.map_reduce import MapReduce
 from memreader_strategies.mem_agent import MemAgent
 from memreader_strategies.pi_mem import PiMem
+from memreader_strategies.prism import Prism
 
 CHUNKS = 200
 RATES = (0.0, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
@@ -31,6 +33,7 @@ STRATEGIES: Mapping[str, Strategy] = {
     "mem_agent, update=operations": replace(_MEM, update="operations"),
     "mem_agent, update_gate": replace(_MEM, update_gate=True),
     "pi_mem": PiMem(section_tokens=160, extract_tokens=120, memory_tokens=256),
+    "prism": Prism(chunk_tokens=160, memory_tokens=256, amendment_tokens=128, reply_tokens=120),
 }
 
 
@@ -86,12 +89,12 @@ def main() -> None:
     """Print the table."""
     parse = argparse.ArgumentParser(prog="python -m evals.survival", description=__doc__)
     parse.add_argument("--readings", type=int, default=20, help="for each point")
-    parse.add_argument("--out", type=Path, help="also write the table here")
+    parse.add_argument("--json", type=Path, help="also write the points here, for the picture")
     args = parse.parse_args()
-    told = table(measured(RATES, args.readings))
-    print(told)
-    if args.out:
-        args.out.write_text(f"{told}\n", "utf-8")
+    points = measured(RATES, args.readings)
+    print(table(points))
+    if args.json:
+        args.json.write_text(json.dumps([asdict(p) for p in points], indent=1) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

@@ -185,7 +185,7 @@ def _short(number: int) -> str:
 def _one_more(row: dict[str, Any]) -> str:
     calls, cost = row["calls"][1], row["cost_usd"]
     price = "unknown" if cost is None else f"${cost[1]:.4f}" if cost[2] else "$0"
-    return f"{_short(calls)} calls, {price}"
+    return f"{_short(calls)} {'call' if calls == 1 else 'calls'}, {price}"
 
 
 def _dollars(cost: list[float] | None) -> str:

@@ -43,7 +43,7 @@ def main() -> None:
     axes.set_ylabel("readings that still answer, %")
     axes.grid(visible=True, color=INK, alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize=9)
+    axes.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     figure.savefig(
         HERE / "survival.svg", transparent=True, bbox_inches="tight", metadata={"Date": None}
     )

@@ -117,7 +117,9 @@ def read(llm: LLM, document: Document, **options: Any) -> Answer:
     how = {k: options.pop(k) for k in ("window", "wire") if k in options}
     question = options.pop("question", "How deep is the lock at Harl?")
     listener = options.pop("on_event", None)
-    reader = Reader(a_model(llm, **{"window": 3072, **how}), Prism(**options), probe=False)
+    rescue = options.pop("rescue", False)
+    model = a_model(llm, **{"window": 3072, **how})
+    reader = Reader(model, Prism(**options), probe=False, rescue=rescue)
     return reader.ask(document, question, on_event=listener)
 
 
@@ -324,6 +326,32 @@ def test_a_full_memory_loses_what_bears_least_on_the_question_and_says_so() -> N
         for request in llm.revisions:
             shown = request.text.partition(" memory>>>\n")[2].partition("\n<<<end")[0]
             assert count(shown) <= 200
+
+
+def test_what_an_update_overwrote_is_read_again_where_that_is_wanted() -> None:
+    """The passage of the forgotten fact comes once more after the last chunk, and it is back."""
+    seen: list[str] = []
+
+    def revise(passage: str) -> str:
+        seen.append(passage)
+        if NEEDLE in passage:
+            again = any(NEEDLE in earlier for earlier in seen[:-1])
+            return f"ADD facts/{'lease once more' if again else 'lease'}: {NEEDLE}"
+        if "day 81 " in passage:
+            return "UPDATE facts/lease: The clerk of ward 1 counted 57 barrels of salt."
+        return "none"
+
+    document = paged(20, needle_on=3)
+    how: dict[str, Any] = {"chunk_tokens": 400, "question": QUESTION}
+    without = read(Chunks(revise, "Answer: Marta Ilves"), document, **how)
+    assert without.forgot is not None
+    assert (without.forgot.facts, without.forgot.rescued) == (1, None)
+    seen.clear()
+    rescued = read(Chunks(revise, "Answer: Marta Ilves"), document, rescue=True, **how)
+    assert rescued.forgot is not None
+    assert (rescued.text, rescued.forgot.rescued) == ("Marta Ilves", 1)
+    assert rescued.usage.calls == without.usage.calls + 1
+    assert rescued.coverage.fraction_read == 1.0
 
 
 PATHS = st.lists(

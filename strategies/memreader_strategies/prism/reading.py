@@ -69,11 +69,23 @@ class Reading:
             except BudgetExceeded as error:
                 self.run.cap(error)
                 break
+        await self._rescue()
         try:
             return await self._answer()
         finally:
             if self.log.input_tokens:
                 self.run.note(f"{self.log}")
+
+    async def _rescue(self) -> None:
+        """What the memory forgot is shown to it once more, where the reader wants that."""
+        for passage in self.run.lost(self.sizes.chunk):
+            try:
+                await self.step(passage)
+            except CallFailed:  # what is back is counted at the end
+                continue
+            except BudgetExceeded as error:
+                self.run.cap(error)
+                return
 
     # --- step 2 ----------------------------------------------------------------------------
 
@@ -127,7 +139,7 @@ class Reading:
                 memory, dropped = self._revised(revisions, chunk)
                 if dropped and len(dropped) == len(revisions):
                     reason = f"no revision could be carried out: {dropped[0]}"
-                    self.run.caller.give_up("revise", reason, [chunk])
+                    self.run.caller.give_up("revise", reason, [] if chunk.again else [chunk])
                     return
         self.memory = self._bounded(memory, chunk)
         self.run.remember(self.memory.notes, chunk=chunk.index)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import bisect
 import hashlib
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,16 @@ class Span:
     def overlaps(self, other: Span) -> bool:
         """Whether the two share at least one character."""
         return self.document == other.document and self.start < other.end and other.start < self.end
+
+
+def clean(text: str) -> str:
+    """Without NULs and lone surrogates, which no model and no database takes."""
+    if "\0" in text:
+        text = text.replace("\0", "")
+    # Searched, not tried by encoding: encoding would copy a text of 100 MB once more.
+    if not text.isascii() and _SURROGATE.search(text):
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
 
 
 def content_hash(data: bytes | str) -> str:

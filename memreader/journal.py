@@ -10,8 +10,6 @@ in the same file (`memreader.memory_table`).
 from __future__ import annotations
 
 import json
-import os
-import sqlite3
 import threading
 import time
 from collections.abc import Iterator
@@ -19,11 +17,10 @@ from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from memreader.errors import ConfigurationError
+from memreader.database import MEMORY, connected
 from memreader.llm.base import Reply, Usage
 from memreader.memory_table import SCHEMA, TABLES, MemoryTable
 
-MEMORY = Path(":memory:")
 SIZE_CAP = 2 << 30
 """Bytes; above it the oldest calls are pruned when a journal is opened."""
 
@@ -71,23 +68,7 @@ class Journal:
     def __init__(self, path: Path = MEMORY) -> None:
         self.path = path
         self._lock = threading.Lock()
-        if path != MEMORY:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            # Created before SQLite does, so that nobody else can ever read it.
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        try:
-            self._db = sqlite3.connect(
-                path, timeout=30, isolation_level=None, check_same_thread=False
-            )
-            self._db.execute("PRAGMA journal_mode=WAL")
-            # Survives the death of the process; only a power cut may lose the last calls.
-            self._db.execute("PRAGMA synchronous=NORMAL")
-            self._db.executescript(_SCHEMA + SCHEMA)
-        except sqlite3.DatabaseError as error:
-            raise ConfigurationError(
-                f"The journal {path} cannot be used ({error}). "
-                f"Move it away, or set MEMREADER_HOME to another folder."
-            ) from error
+        self._db = connected(path, "The journal", _SCHEMA + SCHEMA)
         self.memories = MemoryTable(self._db, self._transaction)
         if self.size() > SIZE_CAP:
             self.prune(SIZE_CAP // 2)

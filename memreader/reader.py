@@ -24,7 +24,7 @@ import anyio.to_thread
 from memreader import events
 from memreader.answer import Answer
 from memreader.budget import Budget, Limits
-from memreader.document import Arriving, Corpus, Document
+from memreader.document import Arriving, Corpus, Document, clean
 from memreader.errors import ConfigurationError
 from memreader.llm.base import Model
 from memreader.loaders.opening import Opened, Skipped, open_documents
@@ -163,7 +163,7 @@ class Reader:
     ) -> Session:
         return Session(
             documents,
-            question,
+            clean(question),
             model,
             strategy,
             self.limits,

@@ -16,11 +16,12 @@ from memreader.budget import Budget, Cost, Limits
 from memreader.calls import Caller, EventStream
 from memreader.citing import citation, cited, stands
 from memreader.coverage import Ledger
+from memreader.database import MEMORY
 from memreader.document import Arriving
 from memreader.errors import BudgetExceeded, CallFailed, StrategyFault
 from memreader.evidence import NO_INFORMATION
 from memreader.identity import Identity
-from memreader.journal import MEMORY, Journal
+from memreader.journal import Journal
 from memreader.llm.base import Model
 from memreader.llm.dispatch import Dispatcher
 from memreader.probing import probed

@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 import json
-import os
-import sqlite3
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from memreader.journal import MEMORY
+from memreader.database import MEMORY, connected
 
 T = TypeVar("T")
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS indexes (
+    key TEXT PRIMARY KEY, name TEXT NOT NULL, made REAL NOT NULL, content TEXT NOT NULL);
+"""
 
 
 class Shelf:
     """Indexes by the hash of all that determines them."""
 
     def __init__(self, path: Path = MEMORY) -> None:
-        if path != MEMORY:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        self._db = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute(
-            "CREATE TABLE IF NOT EXISTS indexes (key TEXT PRIMARY KEY, name TEXT NOT NULL,"
-            " made REAL NOT NULL, content TEXT NOT NULL)"
-        )
+        self._db = connected(path, "The shelf", _SCHEMA)
 
     def get(self, key: str) -> Any:
         """The index under this key; None where there is none."""

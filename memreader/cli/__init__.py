@@ -44,6 +44,14 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:  # the reader of our output went away: nothing is left to say
         sys.stderr.close()
         return ERROR
+    except OSError as error:  # a full disk, a folder that may not be written to
+        if error.filename is None:
+            raise
+        say(
+            f"{error.filename} cannot be used ({error.strerror}). Set MEMREADER_HOME to a folder "
+            f"that you may write to, if it stands there."
+        )
+        return ERROR
     except typer.Exit as leaving:
         return leaving.exit_code
     return result if isinstance(result, int) else 0

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from memreader.document import clean
 from memreader.errors import ServerFault
 from memreader.llm.base import FinishReason, Reply, Request, TokenCounter, Usage
 
@@ -56,10 +57,10 @@ def reply_of(
     logprobs: tuple[float, ...] | None = None,
 ) -> Reply:
     """The reply, or ServerFault for an empty one that did not even run out of room."""
-    thought, answer = parted(text)
+    thought, answer = parted(clean(text))
     if not answer.strip() and finish != "length":
         raise ServerFault(f"{where} gave an empty reply.", may_be_billed=True)
-    return Reply(answer, usage, finish, logprobs, (reasoning + thought).strip())
+    return Reply(answer, usage, finish, logprobs, clean(reasoning + thought).strip())
 
 
 def own_count(request: Request, text: str, counter: TokenCounter) -> Usage:

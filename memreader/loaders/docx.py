@@ -7,10 +7,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from memreader.document import Arriving, Document, Heading, content_hash
+from memreader.document import Arriving, Document, Heading, clean, content_hash
 from memreader.errors import BrokenDocument, MissingExtra, NoText
 from memreader.loaders.archive import opened_archive
-from memreader.loaders.text import clean
 
 _LEVEL = re.compile(r"heading (\d)", re.IGNORECASE)
 _WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"

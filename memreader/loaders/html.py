@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from memreader.document import Arriving, Document, Heading, content_hash
+from memreader.document import Arriving, Document, Heading, clean, content_hash
 from memreader.errors import NoText
-from memreader.loaders.text import clean, decoded, tidied
+from memreader.loaders.text import decoded, tidied
 
 _SKIPPED = frozenset(
     "script style template noscript head svg math iframe object canvas select button".split()

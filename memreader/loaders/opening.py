@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
-from memreader.document import Arriving, Corpus, Document
+from memreader.document import Arriving, Corpus, Document, clean
 from memreader.errors import DocumentError, MissingExtra, NoText
 from memreader.loaders.formats import KINDS, format_of, known
-from memreader.loaders.text import clean
 
 Loader = Callable[[bytes, str], Arriving]
 

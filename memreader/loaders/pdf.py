@@ -8,9 +8,9 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from memreader.document import Arriving, Document, Heading, Piece, content_hash
+from memreader.document import Arriving, Document, Heading, Piece, clean, content_hash
 from memreader.errors import BrokenDocument, EncryptedDocument, NoText
-from memreader.loaders.text import clean, tidied
+from memreader.loaders.text import tidied
 
 # PDFium is not thread-safe: one call at a time in this process.
 _PDFIUM = threading.RLock()

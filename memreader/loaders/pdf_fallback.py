@@ -8,10 +8,9 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from memreader.document import Piece
+from memreader.document import Piece, clean
 from memreader.errors import EncryptedDocument
 from memreader.loaders.pdf import broken, encrypted, tidied_page
-from memreader.loaders.text import clean
 
 
 def pieces(data: bytes, source: str, reason: str) -> Generator[Piece]:

@@ -6,7 +6,7 @@ import codecs
 import io
 import re
 
-from memreader.document import Arriving, Document, content_hash
+from memreader.document import Arriving, Document, clean, content_hash
 from memreader.errors import NoText, UnknownFormat
 
 _BOMS = (
@@ -17,7 +17,6 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
-_SURROGATE = re.compile("[\ud800-\udfff]")
 _BLOCK = 1 << 20
 # What people still save text in. The library knows many more (mac_latin2, hp_roman8), and finds
 # them in short texts that are none of these.
@@ -52,16 +51,6 @@ def tidied(text: str) -> str:
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     return clean(text)
-
-
-def clean(text: str) -> str:
-    """Without NULs and lone surrogates, which no model and no database takes."""
-    if "\0" in text:
-        text = text.replace("\0", "")
-    # Searched, not tried by encoding: encoding would copy a text of 100 MB once more.
-    if not text.isascii() and _SURROGATE.search(text):
-        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text
 
 
 def _decode(data: bytes, source: str) -> str:

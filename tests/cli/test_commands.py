@@ -132,3 +132,17 @@ def test_settings_go_flag_environment_project_user(
     done = memreader("ask", ledger, QUESTION, "-m", "local")
     assert done.returncode == 2
     assert "memreader.toml" in done.stderr
+
+
+@pytest.mark.parametrize("command", [["doctor"], ["cache", "show"], ["memory", "runs"]])
+def test_a_home_that_cannot_be_used_is_said(
+    memreader: Run, tmp_path: Path, command: list[str]
+) -> None:
+    """A file stands where MEMREADER_HOME points: one line, and no traceback."""
+    (tmp_path / "home").write_text("a file")
+    with MisbehavingServer(oracle) as server:
+        model = f"openai-compatible:{server.url}#test"
+        done = memreader(*command, *(["-m", model] if command == ["doctor"] else []))
+    assert done.returncode in (1, 2)
+    assert "Set MEMREADER_HOME" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr

@@ -12,6 +12,7 @@ import pytest
 from memreader.errors import ConfigurationError
 from memreader.journal import Journal
 from memreader.llm.base import Message, Reply, Request, Usage
+from memreader.shelf import Shelf
 
 REPLY = Reply("text", Usage(10, 4, 5), "length", (-0.5, -1.0), "thought")
 
@@ -79,6 +80,14 @@ def test_a_broken_file_is_said_to_be_broken(tmp_path: Path) -> None:
     (tmp_path / "j.sqlite").write_text("not a database, however long it may be" * 50)
     with pytest.raises(ConfigurationError, match="MEMREADER_HOME"):
         Journal(tmp_path / "j.sqlite")
+
+
+def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    """A file stands where the folder of journal and shelf has to be."""
+    (tmp_path / "home").write_text("a file")
+    for kind in (Journal, Shelf):
+        with pytest.raises(ConfigurationError, match="folder that you may write to"):
+            kind(tmp_path / "home" / "a.sqlite")
 
 
 def test_keys_depend_on_all_that_determines_a_call() -> None:

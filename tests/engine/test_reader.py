@@ -213,3 +213,9 @@ def test_mistakes_in_python_say_what_to_do() -> None:
         opened(b"some text")  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match=r"`stratgy` in the arguments.*Did you mean"):
         memreader.open_reader(stratgy="map_reduce")
+
+
+def test_half_a_character_in_the_question_is_replaced() -> None:
+    """A terminal with another encoding sends bytes that no database takes."""
+    answer = reader().ask(DOCUMENT, QUESTION + " \udcff")
+    assert ANSWER == answer.text

@@ -100,6 +100,13 @@ async def test_reasoning_that_took_all_the_room_is_a_reply(request_for: Any) -> 
         assert (reply.text, reply.finish_reason, reply.reasoning) == ("", "length", "hmm")
 
 
+async def test_half_a_character_is_replaced(request_for: Any) -> None:
+    """A server may cut an emoji in two; nothing that keeps text takes the half."""
+    client, _ = over(said("fine \ud83d", message={"reasoning_content": "\udc00"}))
+    reply = await client.complete(request_for("hi"))
+    assert ("fine \ufffd", "\ufffd") == (reply.text, reply.reasoning)
+
+
 @pytest.mark.parametrize(
     ("text", "reasoning", "answer"),
     [

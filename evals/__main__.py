@@ -76,8 +76,8 @@ async def opened(
         return
     from memreader.api import limits, model_settings, spec
     from memreader.llm.registry import open_model
-    from memreader.session import Stores
     from memreader.settings import resolve
+    from memreader.stores import Stores
     from memreader.strategy import make, options_of
 
     flags = {"model": args.model, "strategy": args.strategy, "window": args.window}

@@ -18,7 +18,8 @@ from memreader.budget import Limits
 from memreader.document import Arriving, Document, Span
 from memreader.evidence import relevance
 from memreader.llm.base import Model
-from memreader.session import Resumption, Session, Stores
+from memreader.session import Resumption, Session
+from memreader.stores import Stores
 from memreader.strategy import Strategy
 from memreader_strategies.full_context import FullContext
 

@@ -10,8 +10,9 @@ from memreader.budget import Limits
 from memreader.llm.base import Model
 from memreader.llm.registry import ModelSettings, open_model
 from memreader.reader import Documents, Reader
-from memreader.session import Resumption, Stores
+from memreader.session import Resumption
 from memreader.settings import Settings, home, resolve
+from memreader.stores import Stores
 from memreader.strategy import Strategy
 
 

@@ -15,6 +15,7 @@ import anyio
 from memreader import events
 from memreader.answer import Spend
 from memreader.budget import Budget, Cost
+from memreader.building import being_built
 from memreader.chunking import Chunk
 from memreader.coverage import Ledger
 from memreader.errors import (
@@ -120,6 +121,26 @@ class Caller:
             tokens = self.tokens(request)
             self._check_room(tokens, request.max_tokens, step)
             reply = await self._paid(request, key, step, tokens, chunks, final=final)
+        self._finished(request, reply, key, step, chunks, replayed=replayed)
+        return reply
+
+    def _finished(
+        self,
+        request: Request,
+        reply: Reply,
+        key: str,
+        step: str,
+        chunks: Sequence[Chunk],
+        *,
+        replayed: bool,
+    ) -> None:
+        """Enter a finished call in the ledger, or in the tally of the index it was made for."""
+        tally = being_built()
+        if tally is None:
+            shown = self.ledger.shown(chunks, request.text)
+        else:
+            tally.add(reply.usage, self._price(reply.usage))
+            shown = tuple(c.index for c in chunks)
         self.stream.emit(
             events.CallFinished(
                 step=step,
@@ -129,10 +150,10 @@ class Caller:
                 output_tokens=reply.usage.output_tokens,
                 cost_usd=0.0 if replayed else self._price(reply.usage),
                 from_journal=replayed,
-                sources=self.ledger.shown(chunks, request.text),
+                sources=shown,
+                for_index=tally is not None,
             )
         )
-        return reply
 
     def worst(self, input_tokens: int, output_tokens: int) -> Cost:
         """What a call of this size may cost at worst."""
@@ -140,6 +161,8 @@ class Caller:
 
     def give_up(self, step: str, reason: str, chunks: Sequence[Chunk]) -> None:
         """Record that the reply about these chunks is lost."""
+        if (tally := being_built()) is not None:
+            tally.failed += 1
         self.stream.emit(
             events.CallGivenUp(step=step, reason=reason, sources=self.ledger.failed(chunks))
         )

@@ -1,7 +1,6 @@
 """The contract that every strategy keeps, ours or a stranger's, as a test suite to inherit.
 
     from memreader.contract import StrategyContract
-
     class TestSkim(StrategyContract):
         strategy = Skim()
 
@@ -22,7 +21,6 @@ from memreader.document import Corpus, Document
 from memreader.errors import EndpointError, MemreaderError, Refused, ServerFault
 from memreader.llm.base import LLM, Model, Request
 from memreader.reader import Reader
-from memreader.session import Stores
 from memreader.specimens import (
     ANSWER,
     FACTS,
@@ -35,8 +33,9 @@ from memreader.specimens import (
     paged,
     with_pages,
 )
+from memreader.stores import Stores
 from memreader.strategy import Planned, Strategy
-from memreader.testing import Oracle, a_model
+from memreader.testing import Oracle, WordEmbedder, a_model
 
 __all__ = [
     "ANSWER", "FACTS", "HOSTILE", "NEEDLE", "QUESTION",
@@ -65,8 +64,11 @@ class StrategyContract:
         on_event = how.pop("on_event", None)
         concurrency = how.pop("concurrency", 6)
         model = self.model(llm or Oracle(FACTS), concurrency=concurrency)
-        reader = Reader(model, self.strategy, probe=False, **how)
-        return reader.ask(document, question, on_event=on_event)
+        return self.reader(model, **how).ask(document, question, on_event=on_event)
+
+    def reader(self, model: Model, **how: Any) -> Reader:
+        """The reader that the tests use."""
+        return Reader(model, self.strategy, probe=False, embedder=WordEmbedder(), **how)
 
     # --- finding and citing ----------------------------------------------------------------
 
@@ -145,7 +147,7 @@ class StrategyContract:
         for window in (900, 1024, 1300, 1601, 2048):
             model = a_model(Oracle(FACTS), window=window)
             if fits(self.strategy, document, model):
-                assert Reader(model, self.strategy, probe=False).ask(document, QUESTION).text
+                assert self.reader(model).ask(document, QUESTION).text
 
     # --- plan and budget -------------------------------------------------------------------
 
@@ -219,9 +221,9 @@ class StrategyContract:
         """What is built once for a document is not built for another question."""
         stores, document = Stores(), paged(12, needle_on=3)
         self.ask(document, stores=stores)
-        built = stores.shelf().keys()
+        built = [s.key for s in stores.shelf().shelved()]
         self.ask(document, stores=stores, question="What did the clerk count?")
-        assert built == stores.shelf().keys()
+        assert built == [s.key for s in stores.shelf().shelved()]
 
     def test_the_same_input_gives_the_same_trace(self) -> None:
         """Two readings emit equal events in equal order."""
@@ -292,7 +294,7 @@ class StrategyContract:
                         scope.cancel()
 
                 counting.before = cancel
-                reader = Reader(self.model(counting), self.strategy, stores=stores, probe=False)
+                reader = self.reader(self.model(counting), stores=stores)
                 await reader.aask(document, QUESTION)
 
         anyio.run(reading)

@@ -83,6 +83,8 @@ class CallFinished(Event):
     from_journal: bool
     sources: tuple[int, ...] = ()
     """Indices of the chunks whose text the call showed to the model."""
+    for_index: bool = False
+    """Whether the call was for an index: then its chunks do not count as read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +114,19 @@ class RepairAsked(Event):
     kind: ClassVar[str] = "repair_asked"
     step: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexReady(Event):
+    """A question-free index is there: taken from the shelf (`reused`), or built now."""
+
+    kind: ClassVar[str] = "index_ready"
+    name: str
+    documents: tuple[str, ...]
+    """Ids of the documents it is of."""
+    reused: bool
+    calls: int
+    """Calls it was built with in this reading, whether paid now or found in the journal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

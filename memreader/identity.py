@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,12 +33,12 @@ class Identity:
     @property
     def job(self) -> str:
         """Key of the runs that do the same work."""
-        return content_hash(f"{self.documents}\n{self.question}\n{self.index_key}")
+        return content_hash(f"{self.documents}\n{self.question}\n{self.index_key()}")
 
-    @property
-    def index_key(self) -> str:
-        """What an index depends on beside documents and name."""
-        options = json.dumps(options_of(self.strategy), sort_keys=True, default=str)
+    def index_key(self, depends: Mapping[str, Any] | None = None) -> str:
+        """What an index depends on beside documents and name: by default all options."""
+        chosen = options_of(self.strategy) if depends is None else dict(depends)
+        options = json.dumps(chosen, sort_keys=True, default=str)
         digest = PromptFiles.of(self.strategy).digest
         return content_hash(f"{name_of(self.strategy)}\n{options}\n{self.model.identity}\n{digest}")
 

@@ -12,7 +12,7 @@ from collections.abc import (
     Sequence,
 )
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -28,8 +28,11 @@ from memreader.document import Arriving, Corpus, Document, clean
 from memreader.errors import ConfigurationError
 from memreader.llm.base import Model
 from memreader.loaders.opening import Opened, Skipped, open_documents
+from memreader.memory.embedding import Embedder
 from memreader.questions import Asked, read_all
-from memreader.session import Control, Listener, Resumption, Session, Stores
+from memreader.search import EmbedderOpener
+from memreader.session import Control, Listener, Resumption, Session
+from memreader.stores import Stores
 from memreader.strategy import Strategy, configured, make
 
 Item = str | Path | Document | Arriving
@@ -58,6 +61,8 @@ class Reader:
     """Probe an endpoint on first use; False assumes labelled replies."""
     rescue: bool = False
     """Before the answer, read again what the memory forgot; the strategy has to offer it."""
+    embedder: Embedder | EmbedderOpener | None = None
+    """For strategies that search by meaning; None where there is none."""
 
     def __post_init__(self) -> None:
         if isinstance(self.model, str):
@@ -170,8 +175,15 @@ class Reader:
             self.stores,
             self.resumption,
             self.rescue,
+            self._embedder(),
             budget,
         )
+
+    def _embedder(self) -> EmbedderOpener | None:
+        given = self.embedder
+        if given is None or callable(given):
+            return given
+        return lambda: nullcontext(given)
 
     @asynccontextmanager
     async def _model(self) -> AsyncIterator[Model]:

@@ -26,16 +26,17 @@ from memreader.answer import Draft, Version
 from memreader.asking import Asking
 from memreader.calls import Caller
 from memreader.chunking import Chunk
-from memreader.document import Corpus, Span, content_hash
+from memreader.document import Corpus, Span
 from memreader.errors import BudgetExceeded
 from memreader.evidence import Evidence, relevance
 from memreader.grounding import Grounding, Source
+from memreader.indexing import Indexing
 from memreader.llm.base import Model, Reply
 from memreader.memory.notes import Item, Notes
 from memreader.prompts import Value
 from memreader.remembering import Remembering
 from memreader.rendering import Rendering, chunk_budget
-from memreader.shelf import Shelf
+from memreader.search import Search
 from memreader.streams import Stream
 from memreader.structured import S, Shape
 from memreader.supply import Supply
@@ -54,9 +55,9 @@ class Run:
     model: Model
     caller: Caller
     rendering: Rendering
-    shelf: Shelf
-    index_key: str
-    """Hash of what an index depends on besides its name: chunker, options, model, prompts."""
+    indexing: Indexing
+    search: Search
+    """Nearness of texts: an embedding model and a vector store, opened when they are wanted."""
     tasks: TaskGroup
     memory: Remembering
     rescue: bool = False
@@ -234,11 +235,23 @@ class Run:
         """What the memory lost on its way without being contradicted."""
         return self.memory.forgotten
 
-    async def index(self, name: str, build: Callable[[], Awaitable[T]]) -> T:
-        """A question-free index as plain JSON values, built once and kept in the shelf."""
-        documents = "\n".join(a.id for a in self.supply.arriving)
-        key = content_hash(f"{documents}\n{self.index_key}\n{name}")
-        return await self.shelf.built(key, name, build)
+    async def index(
+        self,
+        name: str,
+        build: Callable[[], Awaitable[T]],
+        *,
+        documents: Sequence[str] | None = None,
+        depends: Mapping[str, Any] | None = None,
+    ) -> T:
+        """A question-free index as plain JSON values, built once and kept on the shelf.
+
+        It is kept by the ids of `documents` (all of them, if None), by `depends` (the options
+        and sizes it is built with; all options of the strategy, if None), model and prompts.
+        Chunks that its calls show do not count as read for the question. An index with a hole,
+        because of a failed call or a cap, is given but not kept.
+        """
+        ids = [a.id for a in self.supply.arriving] if documents is None else documents
+        return await self.indexing.index(name, build, ids, depends, lambda: self.capped)
 
     def reserve(self, *, input_tokens: int, output_tokens: int) -> None:
         """Keep room in the budget for the final answer's call."""

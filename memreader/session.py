@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import anyio
 from anyio.abc import TaskGroup
@@ -16,12 +16,11 @@ from memreader.budget import Budget, Cost, Limits
 from memreader.calls import Caller, EventStream
 from memreader.citing import citation, cited, stands
 from memreader.coverage import Ledger
-from memreader.database import MEMORY
 from memreader.document import Arriving
 from memreader.errors import BudgetExceeded, CallFailed, StrategyFault
 from memreader.evidence import NO_INFORMATION
 from memreader.identity import Identity
-from memreader.journal import Journal
+from memreader.indexing import Indexing
 from memreader.llm.base import Model
 from memreader.llm.dispatch import Dispatcher
 from memreader.probing import probed
@@ -30,7 +29,8 @@ from memreader.remarks import Remarks
 from memreader.remembering import Remembering
 from memreader.rendering import Rendering
 from memreader.run import Run
-from memreader.shelf import Shelf
+from memreader.search import EmbedderOpener, Search
+from memreader.stores import Stores
 from memreader.strategy import Strategy, name_of
 from memreader.supply import Supply
 
@@ -67,32 +67,6 @@ class Resumption:
     """Continue the stopped run with a fresh budget beside the spend so far (`--resume`)."""
 
 
-class Stores:
-    """Journal, shelf and probes: in a folder, or in memory for the life of this object."""
-
-    def __init__(self, folder: Path | None = None) -> None:
-        self.folder = folder
-        self._journal: Journal | None = None
-        self._shelf: Shelf | None = None
-
-    def journal(self) -> Journal:
-        """The journal, opened on first use."""
-        if self._journal is None:
-            self._journal = Journal(self.folder / "journal.sqlite" if self.folder else MEMORY)
-        return self._journal
-
-    def shelf(self) -> Shelf:
-        """The shelf, opened on first use."""
-        if self._shelf is None:
-            self._shelf = Shelf(self.folder / "shelf.sqlite" if self.folder else MEMORY)
-        return self._shelf
-
-    @property
-    def probes(self) -> Path | None:
-        """Where probe results are kept; None for nowhere."""
-        return self.folder / "probes.json" if self.folder else None
-
-
 @dataclass(slots=True)
 class Session:
     """One question about some documents, with one model and one strategy."""
@@ -106,6 +80,8 @@ class Session:
     resumption: Resumption
     rescue: bool = False
     """Read again what the memory forgot, before the answer."""
+    embedder: EmbedderOpener | None = None
+    """Opens the embedding model; None where there is none."""
     budget: Budget | None = None
     """Shared with other sessions; None makes one of this session's own from its limits."""
     stream: EventStream = field(default_factory=EventStream)
@@ -161,8 +137,8 @@ class Session:
 
     async def _read(self, caller: Caller) -> tuple[Run, Draft]:
         error: Exception | None = None
-        async with anyio.create_task_group() as tasks:
-            run = self._run(caller, tasks)
+        async with AsyncExitStack() as resources, anyio.create_task_group() as tasks:
+            run = self._run(caller, tasks, Search(self.embedder, self.stores.vectors, resources))
             draft = Draft("", status="partial")
             try:
                 draft = await self.strategy.read(self.question, run)
@@ -183,7 +159,7 @@ class Session:
             ) from caller.broken
         return run, draft
 
-    def _run(self, caller: Caller, tasks: TaskGroup) -> Run:
+    def _run(self, caller: Caller, tasks: TaskGroup, search: Search) -> Run:
         fence = replace(self._identity.fence, plain=self.model.wire == "plain")
         rendering = Rendering(PromptFiles.of(self.strategy), self.model, fence)
         caller.mask = rendering.fence.delimiter
@@ -195,8 +171,8 @@ class Session:
             self.model,
             caller,
             rendering,
-            self.stores.shelf(),
-            self._identity.index_key,
+            Indexing(self._identity, self.stores.shelf(), self.stream.emit),
+            search,
             tasks,
             Remembering(caller.run_id, told, memories, supply, self.stream.emit),
             self.rescue,

@@ -43,6 +43,15 @@ class Planned(Protocol):
         ...
 
 
+@runtime_checkable
+class Indexed(Protocol):
+    """A strategy that can build what is free of the question ahead of time."""
+
+    async def index(self, run: Run) -> None:
+        """Build the indexes that `read` will want, through `run.index` and `run.search`."""
+        ...
+
+
 @functools.lru_cache(maxsize=1)
 def available() -> Mapping[str, EntryPoint]:
     """Installed strategies by name, in order; none of them is imported. Looked up once."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import random
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -21,7 +21,9 @@ from memreader.errors import MemreaderError
 from memreader.evidence import NO_INFORMATION
 from memreader.llm.base import FREE, LLM, Model, Price, Reply, Request, TokenCounter, Usage, Wire
 from memreader.llm.retry import RetryPolicy
+from memreader.memory.embedding import Fingerprint, Vector
 from memreader.testing_server import Defect, MisbehavingServer
+from memreader.words import content_words
 
 __all__ = [
     "Defect",
@@ -31,6 +33,7 @@ __all__ = [
     "Recorder",
     "Scripted",
     "WordCounter",
+    "WordEmbedder",
     "a_model",
 ]
 
@@ -45,6 +48,30 @@ class WordCounter:
     def count(self, text: str) -> int:
         """Words, long ones counted for each six characters begun."""
         return sum(-(-len(word) // 6) for word in text.split())
+
+
+@dataclass(frozen=True, slots=True)
+class WordEmbedder:
+    """An embedding that a person can follow: texts are as near as the words they share."""
+
+    dimension: int = 256
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """Vectors of word counts, each word at the place its hash gives it."""
+        return Fingerprint("words", self.dimension)
+
+    async def embed(self, texts: Sequence[str], *, query: bool = False) -> list[Vector]:
+        """Counts of content words, at length 1; a text without any points away from all."""
+        return [self._vector(text) for text in texts]
+
+    def _vector(self, text: str) -> Vector:
+        counts = [0.0] * self.dimension
+        for word in content_words(text):
+            counts[1 + int(content_hash(word)[:8], 16) % (self.dimension - 1)] += 1
+        counts[0] = 0.0 if any(counts) else 1.0
+        length = sum(c * c for c in counts) ** 0.5
+        return [c / length for c in counts]
 
 
 def a_model(

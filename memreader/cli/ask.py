@@ -168,8 +168,9 @@ class _Asking:
     def _reader(self, model: Model) -> Reader:
         from memreader.api import limits
         from memreader.reader import Reader
-        from memreader.session import Resumption, Stores
+        from memreader.session import Resumption
         from memreader.settings import home
+        from memreader.stores import Stores
 
         current = self.settings
         return Reader(

@@ -113,7 +113,8 @@ class _Display:
                 )
 
     def _count(self, question: str, event: events.CallFinished) -> None:
-        self._read.update((question, index) for index in event.sources)
+        if not event.for_index:
+            self._read.update((question, index) for index in event.sources)
         if not event.from_journal:
             self._calls += 1
             self._tokens += event.input_tokens + event.output_tokens

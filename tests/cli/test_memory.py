@@ -14,8 +14,8 @@ from memreader.answer import Answer
 from memreader.cli import run
 from memreader.contract import QUESTION
 from memreader.reader import Reader
-from memreader.session import Stores
 from memreader.settings import home
+from memreader.stores import Stores
 from memreader.testing import MisbehavingServer, a_model
 from memreader_strategies.chain_of_agents import ChainOfAgents
 from tests.cli.conftest import Run, oracle

@@ -23,7 +23,8 @@ from memreader.llm.base import Model, Request
 from memreader.plan import Plan, Range, together
 from memreader.questions import Asked
 from memreader.reader import Reader
-from memreader.session import Control, Stores
+from memreader.session import Control
+from memreader.stores import Stores
 from memreader.testing import MisbehavingServer, Oracle, a_model
 from memreader_strategies.mem_agent import MemAgent
 from tests.cli.conftest import Run, environment, oracle

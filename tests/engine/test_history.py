@@ -23,7 +23,7 @@ from memreader.memory.changes import changes
 from memreader.memory.notes import Item, Notes
 from memreader.reader import Reader
 from memreader.rescue import passages
-from memreader.session import Stores
+from memreader.stores import Stores
 from memreader.strategy import Planned, Strategy
 from memreader.testing import Oracle, WordCounter, a_model
 from memreader_strategies.chain_of_agents import ChainOfAgents

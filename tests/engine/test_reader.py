@@ -136,7 +136,7 @@ def test_an_error_reaches_who_listens() -> None:
 
 def test_a_control_interrupts() -> None:
     """An application's stop button: the answer is partial, and the next reading continues."""
-    counting, stores = Counting(Oracle(FACTS)), memreader.session.Stores()
+    counting, stores = Counting(Oracle(FACTS)), memreader.stores.Stores()
 
     async def stopped() -> Answer:
         control = Control()

@@ -18,7 +18,7 @@ from evals.tasks import Library, Question
 from memreader.document import Document, Page
 from memreader.errors import Refused
 from memreader.llm.base import Model
-from memreader.session import Stores
+from memreader.stores import Stores
 from memreader.testing import Oracle, Scripted, a_model
 from memreader_strategies.map_reduce import MapReduce
 

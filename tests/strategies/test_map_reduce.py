@@ -16,7 +16,7 @@ from memreader.document import Corpus, Document
 from memreader.errors import ConfigurationError, ServerFault
 from memreader.llm.base import Reply, Request
 from memreader.reader import Reader
-from memreader.session import Stores
+from memreader.stores import Stores
 from memreader.testing import Scripted, a_model
 from memreader_strategies.map_reduce import MapReduce
 from memreader_strategies.map_reduce.presets import PRESETS, chosen

@@ -7,6 +7,7 @@ from typing import Any
 
 from memreader.answer import Answer
 from memreader.budget import Limits
+from memreader.errors import ConfigurationError
 from memreader.llm.base import Model
 from memreader.llm.registry import ModelSettings, open_model
 from memreader.reader import Documents, Reader
@@ -30,6 +31,10 @@ def open_reader(
     `settings` are the keys of `memreader.settings.Settings`: `max_cost`, `window`, ...
     Raises ConfigurationError where a setting is wrong or no model is to be had.
     """
+    if model is not None and not isinstance(model, Model | str):
+        raise ConfigurationError(
+            f"A model is a name like 'ollama:qwen3' or a Model, not {model!r}."
+        )
     named = strategy if isinstance(strategy, str) else None
     flags = {**settings, "strategy": named, "model": model if isinstance(model, str) else None}
     current = resolve(flags)

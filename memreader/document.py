@@ -80,6 +80,7 @@ class Document:
     id: str = ""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "source", clean(str(self.source)))
         if not self.id:
             object.__setattr__(self, "id", content_hash(self.text))
 
@@ -144,6 +145,10 @@ class Arriving:
     _length: int = 0
     _document: Document | None = None
     _failed: Exception | None = None
+
+    def __post_init__(self) -> None:
+        # File systems have names that are no Unicode; journal, JSON and prompts do not.
+        self.source = clean(self.source)
 
     @classmethod
     def of(cls, document: Document) -> Arriving:

@@ -21,6 +21,7 @@
     ├── CallFailed                    one call failed for good; the strategy's default applies
     │   └── ReplyUnusable             the reply could not be parsed, even after one repair
     ├── StrategyFault                 the strategy broke its contract
+    ├── StoreFault                    journal or shelf failed in use: a full disk, a damaged file
     └── BudgetExceeded                a cap was reached; the reader answers with what it has
 
 A message says what happened, with the value, and then what to do.
@@ -139,6 +140,10 @@ class ReplyUnusable(CallFailed):
 
 class StrategyFault(MemreaderError):
     """A strategy broke its contract: it took an endpoint's refusal for an answer."""
+
+
+class StoreFault(MemreaderError):
+    """The journal or the shelf failed in mid-use: its disk is full, or its file damaged."""
 
 
 class BudgetExceeded(MemreaderError):

@@ -86,7 +86,10 @@ class Journal:
     def get(self, key: str) -> Reply | None:
         """The reply of a finished call, from whatever run."""
         row = self._db.execute("SELECT reply FROM calls WHERE key = ?", (key,)).fetchone()
-        return None if row is None else _reply(json.loads(row[0]))
+        try:
+            return None if row is None else _reply(json.loads(row[0]))
+        except (ValueError, TypeError, KeyError):  # damaged, or of another version: ask again
+            return None
 
     def paid_by(self, key: str) -> str | None:
         """Id of the run that paid for a call."""
@@ -219,7 +222,8 @@ class Journal:
             try:
                 yield
             except BaseException:
-                cursor.execute("ROLLBACK")
+                if self._db.in_transaction:  # a full disk has ended it already
+                    cursor.execute("ROLLBACK")
                 raise
             cursor.execute("COMMIT")
 

@@ -75,13 +75,22 @@ def remembered(model: Model, kept: Path | None) -> Model:
 
 
 def remember(model: Model, found: dict[str, object], kept: Path | None) -> None:
-    """Keep a probe's result. Another process's result that lands at the same time may be lost."""
+    """Keep a probe's result. Another process's result that lands at the same time may be lost.
+
+    Raises ConfigurationError where nothing can be written.
+    """
     if kept is None:
         return
-    kept.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     scratch = kept.with_suffix(f".{os.getpid()}.tmp")
-    scratch.write_text(json.dumps({**_all(kept), model.identity: found}, indent=1), "utf-8")
-    scratch.replace(kept)
+    try:
+        kept.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        scratch.write_text(json.dumps({**_all(kept), model.identity: found}, indent=1), "utf-8")
+        scratch.replace(kept)
+    except OSError as error:
+        raise ConfigurationError(
+            f"What the probe found cannot be kept in {kept} ({error.strerror}). "
+            f"Set MEMREADER_HOME to a folder that you may write to."
+        ) from error
 
 
 def _all(kept: Path | None) -> dict[str, dict[str, object]]:

@@ -8,6 +8,7 @@ from collections.abc import (
     AsyncIterator,
     Callable,
     Coroutine,
+    Iterable,
     Mapping,
     Sequence,
 )
@@ -70,6 +71,17 @@ class Reader:
                 f"Reader takes a Model, or what opens one. For the name {self.model!r} use "
                 f"memreader.ask(..., model={self.model!r}) or "
                 f"memreader.open_reader(model={self.model!r})."
+            )
+        if not isinstance(self.model, Model) and not callable(self.model):
+            raise ConfigurationError(
+                f"A model is a Model, or what opens one, not {self.model!r}. "
+                f"A name like 'ollama:qwen3' goes to memreader.ask or memreader.open_reader."
+            )
+        made = hasattr(self.strategy, "read") and not isinstance(self.strategy, type)
+        if not made and not isinstance(self.strategy, str):
+            raise ConfigurationError(
+                f"A strategy is a name or an object with a method `read`, not {self.strategy!r}. "
+                f"Of a class of your own make one first: MyStrategy()."
             )
 
     async def aask(
@@ -149,6 +161,8 @@ class Reader:
             await reading
         finally:
             reading.cancel()
+            # Who leaves early goes on when nothing is running any more.
+            await asyncio.gather(reading, return_exceptions=True)
 
     def strategy_object(self) -> Strategy:
         """The strategy with its options."""
@@ -166,6 +180,8 @@ class Reader:
         strategy: Strategy,
         budget: Budget | None = None,
     ) -> Session:
+        if not isinstance(question, str):
+            raise ConfigurationError(f"A question is a text, not {question!r}.")
         return Session(
             documents,
             clean(question),
@@ -218,7 +234,9 @@ def opened(documents: Documents) -> Opened:
         return documents
     if isinstance(documents, Corpus):
         documents = documents.documents
-    several = [documents] if isinstance(documents, Item | bytes) else list(documents)
+    if isinstance(documents, Item | bytes) or not isinstance(documents, Iterable):
+        documents = [documents]
+    several = list(documents)
     if not several:
         raise ConfigurationError("No document was given. Give at least one file.")
     found: list[Arriving] = []

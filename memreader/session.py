@@ -138,9 +138,10 @@ class Session:
     async def _read(self, caller: Caller) -> tuple[Run, Draft]:
         error: Exception | None = None
         async with AsyncExitStack() as resources, anyio.create_task_group() as tasks:
-            run = self._run(caller, tasks, Search(self.embedder, self.stores.vectors, resources))
             draft = Draft("", status="partial")
             try:
+                search = Search(self.embedder, self.stores.vectors, resources)
+                run = self._run(caller, tasks, search)
                 draft = await self.strategy.read(self.question, run)
             except BudgetExceeded as capped:
                 run.cap(capped)

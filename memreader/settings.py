@@ -129,13 +129,13 @@ def _table(path: Path, table: tuple[str, ...]) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         if table:  # somebody else's pyproject.toml is not ours to judge
             return {}
         raise ConfigurationError(f"{path} cannot be read: {error}. Mend or remove it.") from error
     for name in table:
-        values = values.get(name, {})
+        values = values.get(name, {}) if isinstance(values, dict) else {}
     return values if isinstance(values, dict) else {}
 
 

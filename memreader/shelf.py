@@ -60,7 +60,10 @@ class Shelf:
     def get(self, key: str) -> Any:
         """The index under this key; None where there is none."""
         row = self._db.execute("SELECT content FROM shelved WHERE key = ?", (key,)).fetchone()
-        return None if row is None else json.loads(row[0])
+        try:
+            return None if row is None else json.loads(row[0])
+        except ValueError:  # damaged: it is built again
+            return None
 
     def put(self, key: str, label: Label, content: Any) -> None:
         """Keep an index of plain JSON values."""

@@ -7,7 +7,12 @@ import socket
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
+
+# How long an example takes says more about the machine than about memreader.
+hypothesis.settings.register_profile("memreader", deadline=None)
+hypothesis.settings.load_profile("memreader")
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 

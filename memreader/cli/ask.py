@@ -107,7 +107,7 @@ def ask(  # noqa: PLR0913, PLR0917 - one argument for each flag
         }
     )
     asking = _Asking(
-        files, asked, settings, options_from(option), several=questions is not None,
+        opened_files(files), asked, settings, options_from(option), several=questions is not None,
         resume=resume, fresh=fresh, yes=yes, rescue=rescue,
         form="jsonl" if as_jsonl else "json" if as_json else "text",
         loud="quiet" if quiet else "verbose" if verbose else "normal",
@@ -126,7 +126,8 @@ def ask(  # noqa: PLR0913, PLR0917 - one argument for each flag
 class _Asking:
     """One `ask` from settings to printed answer."""
 
-    files: list[str]
+    documents: Opened
+    """Opened outside of the event loop, in which a Ctrl-C would wait for a pipe's next byte."""
     questions: list[str]
     settings: Settings
     options: dict[str, str]
@@ -147,7 +148,7 @@ class _Asking:
         from memreader.cli.questions import show_all
         from memreader.llm.registry import open_model
 
-        documents = opened_files(self.files)
+        documents = self.documents
         name = spec(self.settings)
         if self.settings.model is None and self.loud != "quiet":
             say(f"No model is set; using the embedded one ({name}).")

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from memreader.cli.printable import on_one_line
+from memreader.errors import ConfigurationError
+
 if TYPE_CHECKING:
     from memreader.journal import Journal
 
@@ -26,9 +29,9 @@ def show() -> None:
     journal = _journal()
     typer.echo(f"{journal.path}: {journal.count():,} calls, {journal.size() / 1e6:,.1f} MB")
     for run in journal.runs()[:20]:
-        spend = journal.spend(run.id)
+        spend, what = journal.spend(run.id), on_one_line(run.what)
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.began))
-        typer.echo(f"{run.id}  {when}  {run.state:11}  {spend.calls:,} calls  {run.what}")
+        typer.echo(f"{run.id}  {when}  {run.state:11}  {spend.calls:,} calls  {what}")
 
 
 @app.command()
@@ -36,6 +39,8 @@ def prune(
     keep: Annotated[float, typer.Option(help="Megabytes of the latest calls to keep.")] = 500.0,
 ) -> None:
     """Delete the oldest calls."""
+    if not keep >= 0:
+        raise ConfigurationError(f"{keep} megabytes cannot be kept. Give 0 or more with --keep.")
     gone = _journal().prune(int(keep * 1e6))
     typer.echo(f"Deleted {gone:,} calls.")
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from memreader.answer import Answer
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from memreader.answer import Answer
 
 COMPLETE = 0
 ERROR = 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,15 +17,16 @@ def files_and_question(arguments: list[str]) -> tuple[list[str], str]:
     """The last argument is the question. Raises ConfigurationError where one is missing."""
     if len(arguments) < 2:
         only = arguments[0] if arguments else ""
-        what = "a question" if only == "-" or Path(only).exists() else "a file"
+        what = "a question" if only == "-" or os.path.exists(only) else "a file"
         raise ConfigurationError(
             f'Give at least one file and then the question: memreader ask report.pdf "Who signed '
             f'it?" ({what} is missing).'
         )
     *files, question = arguments
-    if len(question) < 255 and Path(question).is_file():
+    if question and os.path.exists(question):  # Path.exists raises on names that are too long
+        kind = "folder" if os.path.isdir(question) else "file"
         raise ConfigurationError(
-            f"The last argument is the question, but {question!r} is a file. "
+            f"The last argument is the question, but {question!r} is a {kind}. "
             f'Put the question last: memreader ask {question} "..."'
         )
     return files, question

@@ -93,11 +93,16 @@ async def _endpoint(settings: Settings) -> tuple[list[Finding], bool]:
 
 
 async def _probe(model: Model) -> tuple[list[Finding], bool]:
+    from memreader.errors import ConfigurationError
     from memreader.llm.probe import probe
     from memreader.probing import metered, remember
     from memreader.settings import home
 
     found = await probe(model, full=True, complete=metered(model))
+    findings = found.findings()
     if not found.failures:
-        remember(model, found.to_json(), home().data / "probes.json")
-    return found.findings(), not found.failures and found.truncated is None
+        try:
+            remember(model, found.to_json(), home().data / "probes.json")
+        except ConfigurationError as error:
+            findings.append((False, str(error)))
+    return findings, not found.failures and found.truncated is None

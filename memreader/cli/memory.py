@@ -11,7 +11,7 @@ import typer
 
 from memreader.cli import memory_json
 from memreader.cli.memory_json import Json
-from memreader.cli.printable import printable
+from memreader.cli.printable import json_text, printable
 from memreader.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def memory(
         verb, words = _verb(rest)
         told = verb(load(journal, run), words)
     if as_json:
-        typer.echo(json.dumps(told[0], ensure_ascii=False, indent=2))
+        typer.echo(json_text(told[0], indent=2))
     else:
         typer.echo(printable("\n".join(told[1])))
 

@@ -39,7 +39,7 @@ def models(context: typer.Context) -> None:
             state = "not asked"
         typer.echo(f"{found.spec:45} {state:14} {found.why}")
         if found.models:
-            typer.echo(f"    {', '.join(found.models[:12])}")
+            typer.echo(f"    {on_one_line(', '.join(found.models[:12]))}")
 
 
 async def _state(spec: str, settings: ModelSettings) -> str:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import TYPE_CHECKING
 
-from memreader.cli.printable import on_one_line, printable, say
+from memreader.cli.printable import json_text, on_one_line, printable, say
 
 if TYPE_CHECKING:
     from memreader.answer import Answer, Citation
@@ -19,7 +18,7 @@ MOST_PROBLEMS = 3
 def show_answer(answer: Answer, form: str, loud: str, model: Model) -> None:
     """Print an answer in the wanted form."""
     if form == "json":
-        print(json.dumps(answer.to_json(), ensure_ascii=False, indent=2))
+        print(json_text(answer.to_json(), indent=2))
     elif form == "text":
         print(printable(said(answer)))
         for number, citation in enumerate(answer.citations, start=1):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from memreader import events
-from memreader.cli.printable import on_one_line, say
+from memreader.cli.printable import json_text, on_one_line, say
 
 if TYPE_CHECKING:
     from memreader.llm.base import Model
@@ -44,12 +43,12 @@ def _all(listeners: list[Listener]) -> Listener:
 
 
 def _print_jsonl(_: str, event: events.Event) -> None:
-    print(json.dumps(events.event_json(event), ensure_ascii=False), flush=True)
+    print(json_text(events.event_json(event)), flush=True)
 
 
 def _print_jsonl_of_each(question: str, event: events.Event) -> None:
     told = {"question": question, **events.event_json(event)}
-    print(json.dumps(told, ensure_ascii=False), flush=True)
+    print(json_text(told), flush=True)
 
 
 def _print_line_of_each(question: str, event: events.Event) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from memreader.cli.codes import COMPLETE, INTERRUPTED, PARTIAL, UNVERIFIED, code_of
 from memreader.cli.output import cited, coverage_line, problems, said, spend_line
-from memreader.cli.printable import on_one_line, printable, say
+from memreader.cli.printable import json_text, on_one_line, printable, say
 from memreader.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ def show_all(asked: Sequence[Asked], form: str, loud: str, model: Model) -> None
     """Print what became of each question: numbered text, or one JSON object a line."""
     for number, one in enumerate(asked, start=1):
         if form == "json":
-            print(json.dumps(_json(one), ensure_ascii=False))
+            print(json_text(_json(one)))
         elif form == "text":
             _show(number, one)
         sys.stdout.flush()

@@ -60,3 +60,8 @@ def _told(source: str, what: str) -> Iterator[None]:
         raise BrokenDocument(
             f"{source} is damaged or cut short: {what} is missing or broken. Get the file again."
         ) from error
+
+
+def missing(source: str, name: str) -> BrokenDocument:
+    """The error for a part that ought to be there."""
+    return BrokenDocument(f"{source} is not whole: its part {name!r} is missing. Get it again.")

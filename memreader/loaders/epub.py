@@ -10,17 +10,22 @@ from xml.etree import ElementTree
 
 from memreader.document import Arriving, Document, Piece, content_hash
 from memreader.errors import BrokenDocument, EncryptedDocument, NoText
-from memreader.loaders.archive import opened_archive, part
+from memreader.loaders.archive import missing, opened_archive, part
 from memreader.loaders.html import extracted, markup
 
 _FONTS = ("http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC")
 """Ways to garble embedded fonts, which hide no text."""
+_NO_PAGES = ("image/", "audio/", "video/")
+"""Media types of what may stand in a spine and holds no text."""
 
 
 def arriving(data: bytes, source: str) -> Arriving:
     """An EPUB, chapter by chapter. Raises EncryptedDocument and BrokenDocument at once."""
     archive = opened_archive(data, source)
     title, chapters = _spine(archive, source)
+    if lacking := [name for name in chapters if name not in archive.namelist()]:
+        # Told now, not when the reading comes to it and has been paid for.
+        raise missing(source, lacking[0])
     if _encrypted(archive, source) & set(chapters):
         raise EncryptedDocument(f"{source} is protected (DRM). Give a copy without protection.")
 
@@ -47,18 +52,36 @@ def _spine(archive: zipfile.ZipFile, source: str) -> tuple[str, list[str]]:
     """The book's title and the names of its chapters, in reading order."""
     container = _xml(archive, "META-INF/container.xml", source)
     root = next((e for e in container.iter() if e.tag.endswith("rootfile")), None)
-    package_name = root.get("full-path", "") if root is not None else ""
+    names = archive.namelist()
+    package_name = _meant(root.get("full-path", "") if root is not None else "", "", names)
     package = _xml(archive, package_name, source)
     folder = posixpath.dirname(package_name)
     items, title = {}, ""
     for e in package.iter():
-        if e.tag.endswith("}item"):
-            path = unquote(e.get("href", "").partition("#")[0])
-            items[e.get("id", "")] = posixpath.normpath(posixpath.join(folder, path))
+        if e.tag.endswith("}item") and not e.get("media-type", "").startswith(_NO_PAGES):
+            href = e.get("href", "").partition("#")[0]
+            items[e.get("id", "")] = _meant(href, folder, names)
         elif e.tag.endswith("}title") and not title:
             title = " ".join((e.text or "").split())
     refs = [e.get("idref", "") for e in package.iter() if e.tag.endswith("}itemref")]
     return title, [items[ref] for ref in refs if ref in items]
+
+
+def _meant(href: str, folder: str, names: list[str]) -> str:
+    """The part of the archive that a link means, or where it would be.
+
+    Links are percent-encoded and relative, or ought to be; and some were made on file systems
+    that know no capitals.
+    """
+    places = [
+        posixpath.normpath(posixpath.join(folder, path)).lstrip("/")
+        for path in (unquote(href), href)
+    ]
+    folded = {name.casefold(): name for name in names}
+    found = [p for p in places if p in names] or [
+        folded[p.casefold()] for p in places if p.casefold() in folded
+    ]
+    return [*found, *places][0]
 
 
 def _encrypted(archive: zipfile.ZipFile, source: str) -> set[str]:

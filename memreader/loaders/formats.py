@@ -53,7 +53,7 @@ def format_of(data: bytes, source: str) -> str:
         head.startswith(b"<?xml") and b"<html" in head
     )
     if named in _BINARY:
-        found = "it is an HTML page" if page else "or its beginning is missing"
+        found = "it is an HTML page" if page else "it does not begin like one"
         raise BrokenDocument(
             f"{source} is not {_BINARY[named]} file, whatever its name says: {found}. "
             f"Get the file again, or give it its right suffix."

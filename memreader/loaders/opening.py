@@ -26,6 +26,9 @@ class Skipped:
     path: str
     reason: str
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path", clean(self.path))
+
 
 @dataclass(frozen=True, slots=True)
 class Opened:
@@ -56,11 +59,14 @@ def open_documents(
     """
     found: list[Arriving] = []
     skipped: list[Skipped] = []
-    for source in sources:
-        if str(source) == "-":
+    for place, source in enumerate(map(str, sources)):
+        if source == "-":
+            if "-" in map(str, sources[:place]):
+                skipped.append(Skipped("-", "standard input can be read once only"))
+                continue
             found.append(_from_bytes((stdin or _standard_input)(), "<stdin>"))
         elif os.path.isdir(source):  # Path.is_dir raises on names that are too long
-            inside = _folder(str(source))
+            inside = _folder(source)
             found += inside.documents
             skipped += inside.skipped
         else:
@@ -109,6 +115,8 @@ def _short(path: str) -> str:
 
 
 def _standard_input() -> bytes:
+    if sys.stdin is None:
+        raise DocumentError("Standard input is closed. Pipe a document into it, or name a file.")
     return sys.stdin.buffer.read()
 
 
@@ -151,7 +159,10 @@ def _below(folder: str) -> tuple[list[str], list[Skipped]]:
         ]
         closed += [Skipped(path, "a link to a folder, which is not followed") for path in links]
         here = [os.path.join(parent, name) for name in files if not name.startswith(".")]
-        paths += [path for path in here if os.path.isfile(path) or os.path.islink(path)]
+        # A link that leads nowhere is opened too: the error says so.
+        plain = [path for path in here if os.path.isfile(path) or not os.path.exists(path)]
+        closed += [Skipped(p, "a pipe or a device, not a file") for p in here if p not in plain]
+        paths += plain
     return sorted(paths, key=lambda path: Path(path).parts), closed
 
 

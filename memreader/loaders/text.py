@@ -24,6 +24,8 @@ _USUAL = (
     "cp1252 cp1250 cp1251 cp1253 cp1254 cp1255 cp1256 cp1257 cp1258 koi8_r koi8_u cp874 gb18030 "
     "big5 cp932 euc_jp cp949 iso2022_jp"
 ).split()
+# The escapes by which ISO-2022-JP, all of it ASCII, changes to Japanese and back.
+_SHIFTS = re.compile(rb"\x1b\$[@B]")
 SAMPLE = 1 << 16
 """Bytes by which an encoding is guessed and a binary file recognised."""
 
@@ -59,9 +61,11 @@ def _decode(data: bytes, source: str) -> str:
             text = data.decode(encoding, "replace")
             _refuse_binary(text[:SAMPLE].encode("utf-8", "replace"), source)
             return text
+    if wide := _unmarked(data[:SAMPLE]):
+        return _in_blocks(data, wide)
     _refuse_binary(data[:SAMPLE], source)
     if data.isascii():
-        return data.decode("ascii")
+        return _in_blocks(data, "iso2022_jp_2") if _SHIFTS.search(data) else data.decode("ascii")
     failed = _first_fault(data)
     if failed is None:
         return _in_blocks(data, "utf-8")
@@ -71,6 +75,20 @@ def _decode(data: bytes, source: str) -> str:
     if len(data) > failed + SAMPLE and (end := sample.rfind(b"\n")) > failed - start:
         sample = sample[:end]
     return _in_blocks(data, _slightly_damaged(sample) or _guessed(sample, source))
+
+
+def _unmarked(sample: bytes) -> str | None:
+    """UTF-16 without a byte order mark: of its blanks and Western letters, one byte is NUL."""
+    sample = sample[: len(sample) // 2 * 2]
+    even, odd = sample[::2].count(0), sample[1::2].count(0)
+    for encoding, high, low in (("utf-16-le", odd, even), ("utf-16-be", even, odd)):
+        if high > max(len(sample) / 20, 50 * low):
+            # The sample may end within a pair of surrogates.
+            text = codecs.getincrementaldecoder(encoding)("replace").decode(sample)
+            strange = len(_CONTROL.findall(text.encode())) + text.count("\ufffd")
+            if strange <= len(text) / 50:
+                return encoding
+    return None
 
 
 def _first_fault(data: bytes) -> int | None:
@@ -104,8 +122,10 @@ def _slightly_damaged(sample: bytes) -> str | None:
 
 
 def _refuse_binary(sample: bytes, source: str) -> None:
+    # A crash or a full disk leaves NULs in texts, at their end above all: a few make no binary.
+    sample = sample.rstrip(b"\0")
     strange = len(_CONTROL.findall(sample))
-    if b"\0" in sample or strange > len(sample) / 50:
+    if strange > len(sample) / 50:
         raise UnknownFormat(
             f"{source} is a binary file, not text, whatever its name says. "
             f"memreader reads PDF, text, Markdown, HTML, EPUB and DOCX."

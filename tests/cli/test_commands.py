@@ -144,5 +144,15 @@ def test_a_home_that_cannot_be_used_is_said(
         model = f"openai-compatible:{server.url}#test"
         done = memreader(*command, *(["-m", model] if command == ["doctor"] else []))
     assert done.returncode in (1, 2)
-    assert "Set MEMREADER_HOME" in done.stderr.splitlines()[-1]
+    assert "Set MEMREADER_HOME" in (done.stdout + done.stderr).splitlines()[-1]
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("project", ["tool = 3\n", "[tool]\nmemreader = 3\n"])
+def test_settings_from_an_editor_of_windows(memreader: Run, tmp_path: Path, project: str) -> None:
+    """A byte order mark is no part of the file; another's odd pyproject.toml is passed over."""
+    (tmp_path / "memreader.toml").write_text('\ufeffmodel = "nobody:x"\n', "utf-8")
+    (tmp_path / "pyproject.toml").write_text(project, "utf-8")
+    done = memreader("models")
+    assert (0, "") == (done.returncode, done.stderr)
+    assert "Set as the model: nobody:x" in done.stdout

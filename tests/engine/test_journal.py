@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from memreader.errors import ConfigurationError
+from memreader.errors import ConfigurationError, MemreaderError, StoreFault
 from memreader.journal import Journal
 from memreader.llm.base import Message, Reply, Request, Usage
 from memreader.shelf import Shelf
@@ -108,3 +108,33 @@ def test_keys_depend_on_all_that_determines_a_call() -> None:
     assert len(keys) == len(others) + 2
     renamed = Request((Message("user", "Hello xyz"),), 10)
     assert base.key("m", mask="abc") == renamed.key("m", mask="xyz")
+
+
+def test_a_journal_that_is_damaged_inside_is_said(tmp_path: Path) -> None:
+    """It opens, and fails where the damage is met: with its name, and what to do."""
+    path = tmp_path / "j.sqlite"
+    journal = Journal(path)
+    for number in range(300):
+        journal.put("run", f"key {number}", Reply("told " * 20, Usage(1, 0, 1)), 0.0)
+    journal.close()
+    data = bytearray(path.read_bytes())
+    data[4096:] = b"A" * (len(data) - 4096)
+    path.write_bytes(data)
+    with pytest.raises(MemreaderError, match=r"j\.sqlite .*malformed.*Move it away"):
+        Journal(path).get("key 7")
+
+
+def test_a_full_disk_is_said() -> None:
+    """Room is what helps, not another file."""
+    journal = Journal()
+    journal._db.execute(f"PRAGMA max_page_count = {journal.size() // 4096 + 1}")
+    with pytest.raises(StoreFault, match=r"is full.*Make room on its disk"):
+        journal.put("run", "key", Reply("told " * 5000, Usage(1, 0, 1)), 0.0)
+
+
+def test_a_reply_that_cannot_be_read_back_is_asked_for_again() -> None:
+    """One of another version, or damaged: it counts as never made."""
+    journal = Journal()
+    journal._db.execute("INSERT INTO calls VALUES ('key', '{\"text\": 1', 0, 'run')")
+    journal._db.execute("INSERT INTO calls VALUES ('old', '{\"words\": 1}', 0, 'run')")
+    assert [None, None] == [journal.get("key"), journal.get("old")]

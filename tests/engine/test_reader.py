@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from memreader.errors import ConfigurationError, DocumentError
 from memreader.reader import Reader, opened
 from memreader.run import Run
 from memreader.session import Control
+from memreader.stores import Stores
 from memreader.testing import MisbehavingServer, Oracle, a_model
 
 DOCUMENT = paged(30, needle_on=20)
@@ -219,3 +221,45 @@ def test_half_a_character_in_the_question_is_replaced() -> None:
     """A terminal with another encoding sends bytes that no database takes."""
     answer = reader().ask(DOCUMENT, QUESTION + " \udcff")
     assert ANSWER == answer.text
+
+
+def test_a_shelf_that_cannot_be_used_is_one_plain_error(tmp_path: Path) -> None:
+    """No exception group around it, although readings run in a group of tasks."""
+    (tmp_path / "shelf.sqlite").write_text("no database at all, and long enough to be told")
+    with pytest.raises(ConfigurationError, match=r"The shelf .*cannot be used"):
+        reader(stores=Stores(tmp_path)).ask(DOCUMENT, QUESTION)
+
+
+def test_a_name_that_is_no_unicode_is_no_obstacle() -> None:
+    """File systems have such names, Python gives them as half characters."""
+    answer = reader().ask(Document(DOCUMENT.text, "b\udcffd.txt"), QUESTION)
+    assert (ANSWER, "b\ufffdd.txt") == (answer.text, answer.citations[0].document)
+
+
+@pytest.mark.parametrize(
+    ("misused", "told"),
+    [
+        (lambda: reader().ask(None, QUESTION), "A document is a path"),  # type: ignore[arg-type]
+        (lambda: reader().ask(DOCUMENT, 7), "A question is a text, not 7"),  # type: ignore[arg-type]
+        (lambda: memreader.ask(DOCUMENT, QUESTION, model=7), "A model is a name"),
+        (lambda: Reader(None), "A model is a Model"),  # type: ignore[arg-type]
+        (lambda: reader(strategy=7), "A strategy is a name or an object"),
+        (lambda: reader(strategy=memreader.load("map_reduce")), "make one first"),
+    ],
+)
+def test_misuse_is_a_plain_error(misused: Any, told: str) -> None:
+    """Above all no other model is used than the one that was meant."""
+    with pytest.raises(ConfigurationError, match=told):
+        misused()
+
+
+def test_a_stream_that_is_left_leaves_nothing_running() -> None:
+    """When it is closed, all tasks of the reading are over."""
+
+    async def leave() -> set[asyncio.Task[Any]]:
+        stream = reader().stream(DOCUMENT, QUESTION)
+        await anext(stream)
+        await stream.aclose()
+        return asyncio.all_tasks()
+
+    assert 1 == len(anyio.run(leave))

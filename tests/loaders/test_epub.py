@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from memreader.document import Document
-from memreader.errors import BrokenDocument, EncryptedDocument, NoText
+from memreader.errors import BrokenDocument, EncryptedDocument, NoText, UnknownFormat
+from memreader.loaders import epub as epub_loader
 from memreader.loaders import open_document
 from tests.loaders.conftest import Read
 from tests.loaders.makers import CONTAINER, archive, epub, outcome
@@ -60,14 +61,13 @@ def test_garbled_fonts_are_no_protection(read: Read) -> None:
     assert "First." in read("a.epub", epub({"a": ONE}, more=more)).text
 
 
-def test_a_missing_chapter_is_never_lost(tmp_path: Path) -> None:
-    """A chapter that is not there is an error, also when the document is asked again."""
+def test_a_spoilt_chapter_is_never_lost(tmp_path: Path) -> None:
+    """A chapter that is no text is an error, also when the document is asked again."""
     path = tmp_path / "a.epub"
-    data = epub({"a": ONE, "b": TWO})
-    path.write_bytes(data.replace(b"book/b.xhtml", b"book/x.xhtml"))
+    path.write_bytes(epub({"a": ONE, "b": bytes(range(256)) * 9}))
     arriving = open_document(path)
     for _ in range(2):
-        with pytest.raises(BrokenDocument, match=r"a\.epub is damaged.*book/b\.xhtml"):
+        with pytest.raises(UnknownFormat, match=r"a\.epub .*book/b\.xhtml.* binary"):
             arriving.finish()
 
 
@@ -103,3 +103,41 @@ def test_flipped_bits_give_a_document_or_an_error(read: Read) -> None:
         flipped = data[:at] + bytes([data[at] ^ 0x41]) + data[at + 1 :]
         result = outcome(partial(read, "a.epub", flipped))
         assert isinstance(result, Document) or "a.epub" in str(result)
+
+
+@pytest.mark.parametrize(
+    ("link", "part"),
+    [
+        ("my%20page.xhtml", "book/my page.xhtml"),
+        ("my%20page.xhtml", "book/my%20page.xhtml"),
+        ("/book/page.xhtml", "book/page.xhtml"),
+        ("../text/page.xhtml", "text/page.xhtml"),
+        ("Page.xhtml", "book/page.xhtml"),
+    ],
+)
+def test_a_link_finds_the_part_that_it_means(read: Read, link: str, part: str) -> None:
+    """Encoded or not, from the root or not, whatever its capitals."""
+    assert "Here." in read("a.epub", _linked(link, part)).text
+
+
+def test_a_missing_chapter_is_told_before_anything_is_read() -> None:
+    """Opening fails, so that no call is paid for a book that cannot be read to its end."""
+    with pytest.raises(BrokenDocument, match=r"not whole: its part 'book/page\.xhtml' is missing"):
+        epub_loader.arriving(_linked("page.xhtml", "book/other.xhtml"), "a.epub")
+
+
+def test_a_picture_in_the_spine_is_passed_over(read: Read) -> None:
+    """A cover may be an SVG; it holds no text."""
+    cover = '<item id="cover" href="cover.svg" media-type="image/svg+xml"/>'
+    data = _linked("page.xhtml", "book/page.xhtml", items=cover, refs='<itemref idref="cover"/>')
+    assert "Here." in read("a.epub", data).text
+
+
+def _linked(link: str, part: str, *, items: str = "", refs: str = "") -> bytes:
+    package = (
+        '<package xmlns="http://www.idpf.org/2007/opf"><manifest>'
+        f'{items}<item id="page" href="{link}" media-type="application/xhtml+xml"/></manifest>'
+        f'<spine>{refs}<itemref idref="page"/></spine></package>'
+    )
+    page = "<html><body><p>Here.</p></body></html>"
+    return archive({"META-INF/container.xml": CONTAINER, "book/package.opf": package, part: page})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import subprocess
 import sys
 from functools import partial
@@ -218,3 +219,23 @@ def test_no_library_is_imported_before_it_is_needed() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "[]" == done.stdout.strip()
+
+
+def test_standard_input_is_read_once() -> None:
+    """Named twice, it would be empty the second time."""
+    opened = open_documents(["-", "-"], stdin=lambda: b"words")
+    assert ["<stdin>"] == [a.source for a in opened.documents]
+    assert (Skipped("-", "standard input can be read once only"),) == opened.skipped
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX pipes and devices")
+def test_pipes_and_devices_in_a_folder_are_not_waited_for(tmp_path: Path) -> None:
+    """Also behind a link: reading one may never end."""
+    (tmp_path / "a.txt").write_text("words")
+    os.mkfifo(tmp_path / "b.txt")
+    (tmp_path / "c.txt").symlink_to("/dev/zero")
+    opened = open_documents([tmp_path])
+    assert [str(tmp_path / "a.txt")] == [a.source for a in opened.documents]
+    assert {str(tmp_path / name) for name in ("b.txt", "c.txt")} == {
+        s.path for s in opened.skipped if s.reason == "a pipe or a device, not a file"
+    }

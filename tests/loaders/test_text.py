@@ -197,3 +197,23 @@ def test_markdown_headings_point_at_their_titles(content: str) -> None:
     for heading in document.headings:
         assert heading.start == 0 or "\n" == document.text[heading.start - 1]
         assert heading.title in document.text[heading.start :].split("\n")[0]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("content", [FRENCH * 9, RUSSIAN * 9])
+def test_utf16_is_told_without_its_mark(read: Read, content: str, encoding: str) -> None:
+    """Every other byte of its blanks and Western letters is NUL: that is no binary file."""
+    assert content == read("a.txt", content.encode(encoding)).text
+
+
+def test_japanese_mail_is_ascii_only_to_look_at(read: Read) -> None:
+    """ISO-2022-JP has no byte over 127; its escapes say what it is."""
+    assert JAPANESE == read("a.txt", JAPANESE.encode("iso2022_jp")).text
+
+
+@pytest.mark.parametrize(
+    "content", [b"one two \0three " * 4 + b"four " * 99, b"one " + b"\0" * 512]
+)
+def test_a_few_nuls_make_no_binary(read: Read, content: bytes) -> None:
+    """A crash leaves them in logs, at the end above all; they are dropped, the text is read."""
+    assert content.replace(b"\0", b"").decode() == read("a.txt", content).text

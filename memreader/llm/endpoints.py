@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 import anyio
 
 from memreader.errors import ConfigurationError
-from memreader.llm._http import Endpoint, Http, is_private, without_secrets
+from memreader.llm._http import Endpoint, Http, is_private, parts_of, without_secrets
 from memreader.llm.base import Model, TokenCounter
 from memreader.llm.openai_compatible import OpenAICompatible, models_of
 from memreader.llm.prices import price_of
@@ -64,7 +64,7 @@ def key_for(url: str, environment: Mapping[str, str]) -> str | None:
 
 def base_url(url: str) -> str:
     """A base URL in one form: no slash at the end, no user, and `/v1` where no path is given."""
-    parts = urlsplit(url if "://" in url else f"http://{url}")
+    parts = parts_of(url if "://" in url else f"http://{url}")
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ConfigurationError(
             f"{without_secrets(url)!r} is not a usable address. "

@@ -19,6 +19,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from memreader.errors import BudgetExceeded, EndpointError, MemreaderError, SilentTruncation
+from memreader.labels import sections
 from memreader.llm.base import Message, Model, Reply, Request, Schema
 from memreader.llm.findings import Probe
 from memreader.llm.truncation import check_truncation, stopped_early
@@ -138,12 +139,8 @@ async def _labelled(calls: _Calls) -> bool:
     )
     if reply is None:
         return False
-    return _right(*(_section(reply.text, label) for label, _ in LABELS))
-
-
-def _section(text: str, label: str) -> str:
-    found = re.search(rf"^[ \t]*[*_#]*[ \t]*{label}[*_]*[ \t]*:[*_]*[ \t]*(.+)$", text, re.M | re.I)
-    return found.group(1).strip() if found else ""
+    found = sections(reply.text, {label: label for label, _ in LABELS}).texts
+    return _right(*(found.get(label, "") for label, _ in LABELS))
 
 
 async def _schema_works(calls: _Calls) -> bool:

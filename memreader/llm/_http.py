@@ -9,7 +9,7 @@ import asyncio
 import ipaddress
 import json
 import threading
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,7 +32,7 @@ def is_private(url: str) -> bool:
     try:
         return not ipaddress.ip_address(host).is_global
     except ValueError:
-        return "." not in host  # localhost, or a name that only this network knows
+        return bool(host) and "." not in host  # localhost, or a name that only this network knows
 
 
 def parts_of(url: str) -> SplitResult:
@@ -152,7 +152,7 @@ class Http:
                 if not response.is_success:
                     await response.aread()
                     raise self._fault(response)
-                yield _lines(response.aiter_bytes())
+                yield _lines(response.aiter_bytes(), self._hushed)
 
     async def aclose(self) -> None:
         """Close this loop's connections; those of closed loops are let go."""
@@ -206,7 +206,7 @@ class Http:
                     yield
         except TimeoutError:
             raise TimedOut(
-                f"{self.endpoint.shown} gave no whole answer in {seconds:,.6g} s. Raise `timeout` "
+                f"{self.endpoint.shown} gave no answer in time ({seconds:,.6g} s). Raise `timeout` "
                 f"for a slow server.",
                 may_be_billed=True,
             ) from None
@@ -217,7 +217,12 @@ class Http:
     def _json(self, response: httpx2.Response) -> Any:
         if not response.is_success:
             raise self._fault(response)
-        return self.parsed(response.content)
+        return self.parsed(self._hushed(response.content))
+
+    def _hushed(self, content: bytes) -> bytes:
+        """What came, without the key: some servers put the request into what they answer."""
+        key = self.endpoint.key
+        return content.replace(key.encode(), b"(the key)") if key else content
 
     def parsed(self, content: bytes) -> Any:
         """The JSON of a body. Raises ServerFault where it is something else."""
@@ -231,13 +236,13 @@ class Http:
             ) from error
 
     def _fault(self, response: httpx2.Response) -> MemreaderError:
-        body = response.content.decode("utf-8", "replace")
-        if self.endpoint.key:
-            body = body.replace(self.endpoint.key, "(the key)")
+        body = self._hushed(response.content)
         return fault(response.status_code, response.headers, body, where=self.endpoint.shown)
 
 
-async def _lines(pieces: AsyncIterator[bytes]) -> AsyncIterator[str]:
+async def _lines(
+    pieces: AsyncIterator[bytes], hushed: Callable[[bytes], bytes]
+) -> AsyncIterator[str]:
     """Lines that end with a line feed, with or without a carriage return.
 
     Not `aiter_lines`, which takes U+2028 and U+0085 for line ends, as they stand in documents.
@@ -246,9 +251,9 @@ async def _lines(pieces: AsyncIterator[bytes]) -> AsyncIterator[str]:
     async for piece in pieces:
         *whole, left = (left + piece).split(b"\n")
         for line in whole:
-            yield line.removesuffix(b"\r").decode("utf-8-sig", "replace")
+            yield hushed(line.removesuffix(b"\r")).decode("utf-8-sig", "replace")
     if left:
-        yield left.decode("utf-8-sig", "replace")
+        yield hushed(left).decode("utf-8-sig", "replace")
 
 
 # --- downloads ---------------------------------------------------------------------------------

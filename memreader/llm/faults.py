@@ -121,8 +121,8 @@ def fault_within(data: Any, *, where: str) -> MemreaderError | None:
     if not error:
         return None
     code = error.get("code") if isinstance(error, dict) else None
-    known = isinstance(code, int) and 400 <= code < 600
-    found = fault(code if known else 500, {}, json.dumps(data), where=where)
+    status = code if isinstance(code, int) and 400 <= code < 600 else 500
+    found = fault(status, {}, json.dumps(data), where=where)
     if isinstance(found, ServerFault):
         found.may_be_billed = True
     return found

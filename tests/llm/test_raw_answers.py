@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -25,22 +26,25 @@ Send = Callable[[str, asyncio.StreamWriter], Awaitable[None]]
 async def serving(send: Send) -> AsyncIterator[str]:
     """A server that reads a request and lets `send` answer to its head; yields its root."""
 
+    open_ones: set[asyncio.Task[Any]] = set()
+
     async def exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode()
-        size = [line for line in head.lower().split("\r\n") if line.startswith("content-length:")]
-        await reader.readexactly(int(size[0].partition(":")[2]) if size else 0)
-        try:
+        open_ones.add(asyncio.current_task())  # type: ignore[arg-type]
+        with suppress(ConnectionError, asyncio.IncompleteReadError):  # the client has had enough
+            head = (await reader.readuntil(b"\r\n\r\n")).decode()
+            size = re.search(r"content-length: (\d+)", head, re.IGNORECASE)
+            await reader.readexactly(int(size[1]) if size else 0)
             await send(head, writer)
-            writer.close()
+        writer.close()
+        with suppress(ConnectionError):
             await writer.wait_closed()
-        except ConnectionError:  # the client has had enough
-            writer.transport.abort()
 
     server = await asyncio.start_server(exchange, "127.0.0.1", 0)
     try:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     finally:
         server.close()
+        await asyncio.gather(*open_ones)
 
 
 def whole(body: Any, status: str = "200 OK", kind: str = "application/json") -> bytes:

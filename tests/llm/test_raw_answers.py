@@ -25,7 +25,6 @@ Send = Callable[[str, asyncio.StreamWriter], Awaitable[None]]
 @asynccontextmanager
 async def serving(send: Send) -> AsyncIterator[str]:
     """A server that reads a request and lets `send` answer to its head; yields its root."""
-
     open_ones: set[asyncio.Task[Any]] = set()
 
     async def exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

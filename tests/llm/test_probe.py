@@ -62,7 +62,7 @@ async def probed(server: MisbehavingServer, *, full: bool = True) -> Probe:
     async def book() -> None: ...
 
     dispatcher = Dispatcher(policy=RetryPolicy(sleep=at_once, clock=iter(range(10**9)).__next__))
-    settings = ModelSettings(environment={}, timeout=0.1)
+    settings = ModelSettings(environment={}, timeout=0.5)
     spec = f"openai-compatible:{server.url}#test"
     async with open_model(spec, settings) as model:
 

@@ -114,6 +114,8 @@ class Caller:
         Raises PromptTooLong before a call that cannot fit, BudgetExceeded before one that could
         pass a cap, CallFailed after the last attempt, EndpointError where none can help.
         """
+        if thinking := self.model.thinking:
+            request = replace(request, max_tokens=request.max_tokens + thinking)
         key = request.key(self.model.identity, mask=self.mask)
         reply = self._journalled(key)
         replayed = reply is not None
@@ -192,10 +194,11 @@ class Caller:
         return reply
 
     def _check_room(self, tokens: int, max_tokens: int, step: str) -> None:
-        if tokens + max_tokens > self.model.window:
+        if tokens + max_tokens > self.model.window + self.model.thinking:
             raise PromptTooLong(
                 f"The prompt of step `{step}` has {tokens:,} tokens; with {max_tokens:,} for the "
-                f"reply it does not fit the window of {self.model.window:,} tokens of "
+                f"reply it does not fit the window of {self.model.window + self.model.thinking:,} "
+                f"tokens of "
                 f"{self.model.name}. Ask a shorter question, use a strategy that reads in chunks, "
                 f"or a model with a larger window."
             )

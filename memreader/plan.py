@@ -86,6 +86,15 @@ class Plan:
             critical_path=self.critical_path.at_most_twice(),
         )
 
+    def with_thinking(self, room: int) -> Plan:
+        """The plan with replies that may take `room` tokens each for reasoning.
+
+        A quarter is expected: the room is four times what the probe saw (`llm.findings`).
+        """
+        out, calls = self.output_tokens, self.calls
+        thought = Range(0, calls.expected * room // 4, calls.maximum * room)
+        return replace(self, output_tokens=out + thought)
+
     def cost(self, price: Price | None) -> tuple[float, float, float] | None:
         """US dollars: minimum, expected, maximum; without any prefix cache. None if unknown."""
         if price is None:

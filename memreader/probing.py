@@ -9,11 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from memreader import events
 from memreader.errors import ConfigurationError
 from memreader.llm.base import Model, Reply, Request
 
 if TYPE_CHECKING:
     from memreader.calls import Caller
+    from memreader.llm.findings import Probe
 
 
 async def probed(caller: Caller, kept: Path | None) -> Model:
@@ -21,7 +23,7 @@ async def probed(caller: Caller, kept: Path | None) -> Model:
 
     Raises BudgetExceeded where the budget does not hold the probe's calls.
     """
-    model = remembered(caller.model, kept)
+    model = caller.model
     if model.probed:
         return model
     from memreader.llm.probe import probe
@@ -29,9 +31,13 @@ async def probed(caller: Caller, kept: Path | None) -> Model:
     async def complete(request: Request) -> Reply:
         return await caller.call(request, step="probe")
 
-    found = await probe(model, complete=complete)
-    if not found.failures:
-        remember(model, found.to_json(), kept)
+    found = _kept(model, kept)
+    if found is None:
+        found = await probe(model, complete=complete)
+        if not found.failures:
+            remember(model, found.to_json(), kept)
+    if found.truncated is not None:
+        caller.stream.emit(events.Note(text=f"Prompts are cut in silence: {found.truncated}"))
     return replace(found.applied(model), probed=True)
 
 
@@ -60,18 +66,21 @@ def metered(model: Model) -> Callable[[Request], Awaitable[Reply]]:
 
 def remembered(model: Model, kept: Path | None) -> Model:
     """The model with what an earlier probe found; as it is where there was none."""
-    if model.probed:
-        return model
+    found = None if model.probed else _kept(model, kept)
+    return model if found is None else replace(found.applied(model), probed=True)
+
+
+def _kept(model: Model, kept: Path | None) -> Probe | None:
     from memreader.llm.findings import Probe
 
     data = _all(kept).get(model.identity)
     if data is None:
-        return model
+        return None
     try:
         found = Probe.from_json(data)
     except (ConfigurationError, TypeError):
-        return model
-    return replace(found.applied(model), probed=True) if found.window == model.window else model
+        return None
+    return found if found.window == model.window else None
 
 
 def remember(model: Model, found: dict[str, object], kept: Path | None) -> None:

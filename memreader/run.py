@@ -255,7 +255,7 @@ class Run:
 
     def reserve(self, *, input_tokens: int, output_tokens: int) -> None:
         """Keep room in the budget for the final answer's call."""
-        worst = self.caller.worst(input_tokens, output_tokens)
+        worst = self.caller.worst(input_tokens, output_tokens + self.model.thinking)
         self.caller.budget.reserve(worst, self.caller.run_id)
 
     def keep(self, draft: Draft) -> None:

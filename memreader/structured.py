@@ -7,12 +7,15 @@ and `plain` (free text for the principal field; code derives the rest).
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from memreader.labels import begins, sections
 from memreader.llm.base import Schema, Wire
 from memreader.words import sentences
 
@@ -118,7 +121,7 @@ def parse(text: str, shape: type[S]) -> S:
     bare = without_reasoning(text)
     if not bare:
         raise Unparsed("the reply is empty")
-    found = _json(bare, shape) or _labelled(bare, shape)
+    found = _fields(bare, shape)
     if not found and len(shape.model_fields) == 1:
         found = {next(iter(shape.model_fields)): bare}
     try:
@@ -131,9 +134,29 @@ def parse(text: str, shape: type[S]) -> S:
         raise Unparsed(f"no usable value for: {wrong}") from error
 
 
+def _fields(bare: str, shape: type[Shape]) -> Mapping[str, Any]:
+    """Fields by label, or from a JSON object; whichever begins first is the model's own form.
+
+    The other is then a quote: of a document that holds JSON, or lines that look like labels.
+    """
+    labels = shape.labels()
+    inside = _inside_fence(bare, next(iter(labels.values())))
+    found = sections(inside, labels)
+    opened = inside.find("{")
+    if len(found.texts) > 1 and (opened < 0 or found.start < opened):
+        return found.texts
+    return _json(bare, shape) or found.texts
+
+
+_DEEPEST = 64
+"""Levels of JSON beyond which a reply is noise, on which parsers run out of stack or of time."""
+
+
 def _json(text: str, shape: type[Shape]) -> dict[str, Any]:
     start = text.find("{")
     if start < 0 or (start > 0 and '"' not in text[start : start + 40]):
+        return {}
+    if _depth(text) > _DEEPEST:
         return {}
     from json_repair import repair_json
 
@@ -144,31 +167,22 @@ def _json(text: str, shape: type[Shape]) -> dict[str, Any]:
         return {}
     by_label = {label.casefold(): name for name, label in shape.labels().items()}
     named = {by_label.get(str(key).casefold(), str(key)): value for key, value in data.items()}
-    return {name: value for name, value in named.items() if name in shape.model_fields}
+    known = {name: value for name, value in named.items() if name in shape.model_fields}
+    if not known and len(data) == 1:  # {"reply": {...}}
+        return _json(json.dumps(*data.values()), shape)
+    return known
 
 
-def _labelled(text: str, shape: type[Shape]) -> dict[str, Any]:
-    """Sections by label, found from the last field backwards.
-
-    A document may hold lines that look like labels, and a model quotes documents in the fields
-    that come first; so the last occurrence of a label, before the section that follows it, is
-    the model's own. Quoted lines start with a dash or `>` and are no labels.
-    """
-    found: dict[str, Any] = {}
-    text = _inside_fence(text, next(iter(shape.labels().values())))
-    end = len(text)
-    for name, label in reversed(shape.labels().items()):
-        pattern = re.compile(
-            rf"^[ \t]*(?:#+[ \t]*)?[*_]*{re.escape(label)}[*_]*[ \t]*[:：][*_]*[ \t]*",
-            re.IGNORECASE | re.MULTILINE,
-        )
-        hits = [m for m in pattern.finditer(text) if m.start() < end]
-        if hits:
-            found[name] = text[hits[-1].end() : end].strip()
-            end = hits[-1].start()
-    return found
+def _depth(text: str) -> int:
+    """The most brackets open at once, whether or not they are closed."""
+    depth = deepest = 0
+    for bracket in _BRACKET.findall(text):
+        depth += 1 if bracket in "[{" else -1
+        deepest = max(deepest, depth)
+    return deepest
 
 
+_BRACKET = re.compile(r"[\[\]{}]")
 _ANY_FENCE = re.compile(r"^[ \t]*```[\w-]*[ \t]*\n(.*?)(?:^[ \t]*```|\Z)", re.DOTALL | re.MULTILINE)
 
 
@@ -178,15 +192,16 @@ def _inside_fence(text: str, first_label: str) -> str:
     A fence inside a field, as of extracted code, does not hold the first label.
     """
     for match in _ANY_FENCE.finditer(text):
-        if re.match(rf"[\s#*_]*{re.escape(first_label)}[*_]*\s*[:：]", match[1], re.IGNORECASE):
+        if begins(match[1], first_label):
             return match[1]
     return text
 
 
 _FIGURE = re.compile(r"-?\d+(?:[.,]\d+)?")
+_YES_OR_NO = re.compile(r"\W*(?:(yes|true)|no|false)\b", re.IGNORECASE)
 
 
-def _typed(found: dict[str, Any], shape: type[Shape]) -> dict[str, Any]:
+def _typed(found: Mapping[str, Any], shape: type[Shape]) -> dict[str, Any]:
     return {
         name: _value(value, shape.model_fields[name].annotation) for name, value in found.items()
     }
@@ -195,8 +210,13 @@ def _typed(found: dict[str, Any], shape: type[Shape]) -> dict[str, Any]:
 def _value(value: Any, annotation: Any) -> Any:
     """A section's text as the field's type: the first figure of "4.5 / 5", lines of a list."""
     if annotation in (float, int) and isinstance(value, str):
-        figure = _FIGURE.search(value)
-        return figure.group().replace(",", ".") if figure else value
+        if (figure := _FIGURE.search(value)) is None:
+            return value
+        number = float(figure.group().replace(",", "."))  # in whatever script's digits
+        return int(number) if number.is_integer() else number
+    if annotation is bool and isinstance(value, str):
+        said = _YES_OR_NO.match(value)
+        return value if said is None else said[1] is not None
     if annotation is str and not isinstance(value, str):
         return "\n".join(map(str, value)) if isinstance(value, list) else str(value or "")
     if get_origin(annotation) is list and isinstance(value, str):

@@ -214,8 +214,11 @@ class EndpointCounter:
     about a millisecond, which is why this is not asynchronous.
     """
 
-    def __init__(self, url: str, *, remembered: int = 256, timeout: float = 60.0) -> None:
+    def __init__(
+        self, url: str, *, key: str | None = None, remembered: int = 256, timeout: float = 60.0
+    ) -> None:
         self.url = url
+        self._key = key
         self.exact = True
         self.name = "endpoint (/tokenize)"
         self._timeout = timeout
@@ -226,16 +229,20 @@ class EndpointCounter:
         return self._count(text) if text else 0
 
     def _asked(self, text: str) -> int:
-        from http.client import HTTPConnection, HTTPException
+        from http.client import HTTPConnection, HTTPException, HTTPSConnection
 
         from memreader.errors import Unreachable
 
         parts = urlsplit(self.url)
-        link = HTTPConnection(parts.hostname or "", parts.port, timeout=self._timeout)
+        connection = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+        link = connection(parts.hostname or "", parts.port, timeout=self._timeout)
         sent = text.encode("utf-8", "replace").decode()
         body = json.dumps({"content": sent, "add_special": False})
+        headers = {"Content-Type": "application/json"}
+        if self._key:
+            headers["Authorization"] = f"Bearer {self._key}"
         try:
-            link.request("POST", "/tokenize", body, {"Content-Type": "application/json"})
+            link.request("POST", f"{parts.path}/tokenize", body, headers)
             return len(json.loads(link.getresponse().read())["tokens"])
         except (OSError, HTTPException, ValueError, KeyError, TypeError) as error:
             raise Unreachable(f"{self.url} does not count tokens: {error!r}.") from error

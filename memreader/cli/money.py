@@ -58,5 +58,6 @@ def _expected(reader: Reader, model: Model, documents: Opened, questions: Sequen
     if not isinstance(strategy, Planned):
         return 0.0
     corpus = Corpus(tuple(d.finish() for d in documents.documents))
-    costs = (strategy.plan(corpus, question, model).cost(model.price) for question in questions)
+    plans = (strategy.plan(corpus, question, model) for question in questions)
+    costs = (plan.with_thinking(model.thinking).cost(model.price) for plan in plans)
     return sum(cost[1] for cost in costs if cost is not None)

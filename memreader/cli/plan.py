@@ -99,7 +99,8 @@ def _plans(
             if not isinstance(strategy, Planned):
                 rows.append({"strategy": name, "note": "makes no plan"})
                 continue
-            plans = [strategy.plan(corpus, question, model) for question in questions]
+            planned = (strategy.plan(corpus, question, model) for question in questions)
+            plans = [plan.with_thinking(model.thinking) for plan in planned]
             plans = [plan.rescued() for plan in plans] if rescue else plans
             plan, more = together(plans), plans[-1].more()
         except ConfigurationError as error:

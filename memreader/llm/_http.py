@@ -9,16 +9,16 @@ import asyncio
 import ipaddress
 import json
 import threading
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 import httpx2
 
 from memreader.errors import ConfigurationError, MemreaderError, Refused, ServerFault, Unreachable
-from memreader.llm.faults import TimedOut, fault
+from memreader.llm.faults import TimedOut, fault, fault_within
 
 CONNECT = 10.0
 """Seconds until a connection must stand."""
@@ -26,19 +26,28 @@ CONNECT = 10.0
 
 def is_private(url: str) -> bool:
     """Whether a URL names this machine or a private network: no proxy, no price."""
-    host = urlsplit(url).hostname or ""
-    if host in ("localhost", "host.docker.internal") or host.endswith((".localhost", ".local")):
+    host = parts_of(url).hostname or ""
+    if host == "host.docker.internal" or host.endswith((".localhost", ".local")):
         return True
     try:
-        address = ipaddress.ip_address(host)
+        return not ipaddress.ip_address(host).is_global
     except ValueError:
-        return False
-    return address.is_private or address.is_loopback or address.is_link_local
+        return bool(host) and "." not in host  # localhost, or a name that only this network knows
+
+
+def parts_of(url: str) -> SplitResult:
+    """The parts of a URL. Raises ConfigurationError for one that has none."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # raises where it is no port
+    except ValueError as error:
+        raise ConfigurationError(f"{url.rpartition('@')[2]} is no address ({error}).") from None
+    return parts
 
 
 def without_secrets(url: str) -> str:
     """A URL without user, password and query: fit for logs, journals and messages."""
-    parts = urlsplit(url)
+    parts = parts_of(url)
     host = parts.netloc.rpartition("@")[2]
     return urlunsplit((parts.scheme, host, parts.path.rstrip("/"), "", ""))
 
@@ -63,6 +72,11 @@ def _ours(  # noqa: PLR0911 - one return for each kind of failure reads best
     why = f"{type(error).__name__}: {error}".rstrip(": ")
     why = why.replace(secret, "(the key)") if secret else why
     match error:
+        case httpx2.ConnectError() if "CERTIFICATE_VERIFY" in why:
+            return Unreachable(
+                f"The certificate of {where} is not trusted ({why}). If the server is yours, put "
+                f"the path of its certificate into SSL_CERT_FILE."
+            )
         case httpx2.ConnectError() | httpx2.ConnectTimeout() | httpx2.ProxyError():
             return Unreachable(
                 f"Nothing answers at {where} ({why}). Is the server running, and the address right?"
@@ -95,7 +109,7 @@ class Endpoint:
     """Base of all paths, without a slash at its end."""
     key: str | None = field(default=None, repr=False)
     timeout: float = 600.0
-    """Seconds to wait for the next bytes of an answer."""
+    """Seconds to wait for an answer; for the next bytes of one that is streamed."""
     connections: int | None = None
     """At most; None leaves it to the gate, which limits what is in flight."""
     keep_alive: bool = True
@@ -117,13 +131,16 @@ class Http:
 
     async def post(self, path: str, body: Mapping[str, Any]) -> Any:
         """The JSON of the answer. Raises the error that any other answer stands for."""
-        with self._translating():
+        async with self._waiting(self.endpoint.timeout):
             response = await self._client().post(self._at(path), json=body)
-        return self._json(response)
+        data = self._json(response)
+        if (refusal := fault_within(data, where=self.endpoint.shown)) is not None:
+            raise refusal
+        return data
 
     async def get(self, path: str, *, timeout: float = 5.0) -> Any:
         """The JSON at a path, within `timeout` seconds."""
-        with self._translating():
+        async with self._waiting(timeout):
             response = await self._client().get(self._at(path), timeout=timeout)
         return self._json(response)
 
@@ -135,7 +152,7 @@ class Http:
                 if not response.is_success:
                     await response.aread()
                     raise self._fault(response)
-                yield response.aiter_lines()
+                yield _lines(response.aiter_bytes(), self._hushed)
 
     async def aclose(self) -> None:
         """Close this loop's connections; those of closed loops are let go."""
@@ -158,6 +175,10 @@ class Http:
         at = self.endpoint
         headers = {"User-Agent": "memreader", **at.headers}
         if at.key:
+            if not at.key.isascii():
+                raise ConfigurationError(
+                    f"The key for {at.shown} has a character that no key has; copy it anew."
+                )
             headers.setdefault("Authorization", f"Bearer {at.key}")
         private = is_private(at.url)
         return httpx2.AsyncClient(
@@ -167,13 +188,28 @@ class Http:
                 max_connections=at.connections,
                 max_keepalive_connections=(at.connections or 64) if at.keep_alive else 0,
             ),
-            # Without TLS no certificates are needed, whose loading takes 0.1 s.
-            verify=not at.url.startswith("http://"),
+            # Without TLS no certificates are needed, whose loading takes 0.1 s. With it, the
+            # environment's are trusted on a private network too, unlike the environment's proxy.
+            verify=not at.url.startswith("http://") and httpx2.create_ssl_context(),
             trust_env=not private,
         )
 
     def _at(self, path: str) -> str:
         return path if "://" in path else self.endpoint.url + path
+
+    @asynccontextmanager
+    async def _waiting(self, seconds: float) -> AsyncIterator[None]:
+        """So long for all of an answer: one that comes byte by byte would never time out."""
+        try:
+            async with asyncio.timeout(seconds):
+                with self._translating():
+                    yield
+        except TimeoutError:
+            raise TimedOut(
+                f"{self.endpoint.shown} gave no answer in time ({seconds:,.6g} s). Raise `timeout` "
+                f"for a slow server.",
+                may_be_billed=True,
+            ) from None
 
     def _translating(self) -> Any:
         return translating(self.endpoint.shown, self.endpoint.key)
@@ -181,20 +217,43 @@ class Http:
     def _json(self, response: httpx2.Response) -> Any:
         if not response.is_success:
             raise self._fault(response)
+        return self.parsed(self._hushed(response.content))
+
+    def _hushed(self, content: bytes) -> bytes:
+        """What came, without the key: some servers put the request into what they answer."""
+        key = self.endpoint.key
+        return content.replace(key.encode(), b"(the key)") if key else content
+
+    def parsed(self, content: bytes) -> Any:
+        """The JSON of a body. Raises ServerFault where it is something else."""
         try:
-            return json.loads(response.content)
-        except ValueError as error:
-            start = response.text[:80]
+            return json.loads(content)
+        except (ValueError, RecursionError) as error:
+            start = content[:80].decode("utf-8", "replace")
             raise ServerFault(
                 f"{self.endpoint.shown} answered with something that is not JSON: {start!r}.",
                 may_be_billed=True,
             ) from error
 
     def _fault(self, response: httpx2.Response) -> MemreaderError:
-        body = response.content.decode("utf-8", "replace")
-        if self.endpoint.key:
-            body = body.replace(self.endpoint.key, "(the key)")
+        body = self._hushed(response.content)
         return fault(response.status_code, response.headers, body, where=self.endpoint.shown)
+
+
+async def _lines(
+    pieces: AsyncIterator[bytes], hushed: Callable[[bytes], bytes]
+) -> AsyncIterator[str]:
+    """Lines that end with a line feed, with or without a carriage return.
+
+    Not `aiter_lines`, which takes U+2028 and U+0085 for line ends, as they stand in documents.
+    """
+    left = b""
+    async for piece in pieces:
+        *whole, left = (left + piece).split(b"\n")
+        for line in whole:
+            yield hushed(line.removesuffix(b"\r")).decode("utf-8-sig", "replace")
+    if left:
+        yield hushed(left).decode("utf-8-sig", "replace")
 
 
 # --- downloads ---------------------------------------------------------------------------------

@@ -45,6 +45,7 @@ class Anthropic:
     sdk: anthropic.AsyncAnthropic
     model: str
     where: str = URL
+    """Without user and password: it stands in messages."""
     counter: TokenCounter = ESTIMATE
     _dropped: set[str] = field(default_factory=set)
     """Parameters that this model has refused; never sent again."""
@@ -69,7 +70,7 @@ class Anthropic:
         await self.sdk.close()
 
     async def _once(self, request: Request) -> Reply:
-        with translating(self.where):
+        with translating(self.where, self.sdk.api_key):
             message = await self.sdk.messages.create(
                 model=self.model,
                 max_tokens=request.max_tokens,
@@ -136,14 +137,15 @@ def _usage(usage: object) -> Usage | None:
 
 
 @contextmanager
-def translating(where: str) -> Iterator[None]:
-    """Turn every exception of the SDK into one of ours."""
+def translating(where: str, secret: str | None = None) -> Iterator[None]:
+    """Turn every exception of the SDK into one of ours; `secret` never shows in a message."""
     import anthropic
 
     try:
         yield
     except anthropic.APIStatusError as error:
         body = error.body if isinstance(error.body, str) else json.dumps(error.body, default=str)
+        body = body.replace(secret, "(the key)") if secret else body
         raise fault(error.status_code, error.response.headers, body, where=where) from None
     except anthropic.APITimeoutError as error:
         raise TimedOut(f"{where} gave no answer in time.", may_be_billed=True) from error
@@ -161,20 +163,33 @@ def translating(where: str) -> Iterator[None]:
         raise ServerFault(f"{where} gave no usable answer ({why}).", may_be_billed=True) from None
     except anthropic.AnthropicError as error:
         raise Refused(f"{where} cannot be called: {type(error).__name__}.") from error
-    except (TypeError, AttributeError, json.JSONDecodeError) as error:
+    except (TypeError, AttributeError, json.JSONDecodeError, RecursionError) as error:
         # The SDK builds its objects from whatever JSON came, and trips over what does not fit.
         raise ServerFault(
             f"{where} gave no usable answer ({error!r}).", may_be_billed=True
         ) from error
 
 
-@asynccontextmanager
-async def open_anthropic(model: str, settings: ModelSettings) -> AsyncIterator[Model]:
-    """`anthropic:MODEL`."""
+def _sdk(key: str, url: str, timeout: float) -> anthropic.AsyncAnthropic:
     try:
         import anthropic
     except ModuleNotFoundError as error:
         raise MissingExtra("An Anthropic model", "anthropic") from error
+    from memreader.llm._http import is_private
+
+    http = anthropic.DefaultAsyncHttpxClient(
+        trust_env=not is_private(url),
+        follow_redirects=False,  # the key would go along
+    )
+    return anthropic.AsyncAnthropic(
+        api_key=key, base_url=url, timeout=timeout, max_retries=0, http_client=http
+    )
+
+
+@asynccontextmanager
+async def open_anthropic(model: str, settings: ModelSettings) -> AsyncIterator[Model]:
+    """`anthropic:MODEL`."""
+    from memreader.llm._http import without_secrets
     from memreader.llm.endpoints import HOSTED_CONCURRENCY, window_of
     from memreader.llm.windows import remarks
 
@@ -185,10 +200,8 @@ async def open_anthropic(model: str, settings: ModelSettings) -> AsyncIterator[M
             f"anthropic:{model} needs a key. Set ANTHROPIC_API_KEY in the environment."
         )
     url = settings.base_url or env.get("ANTHROPIC_BASE_URL") or URL
-    sdk = anthropic.AsyncAnthropic(
-        api_key=key, base_url=url, timeout=settings.timeout, max_retries=0
-    )
-    client = Anthropic(sdk, model, url)
+    sdk = _sdk(key, url, settings.timeout)
+    client = Anthropic(sdk, model, without_secrets(url))
     try:
         name = f"anthropic:{model}"
         own = url.rstrip("/") != URL
@@ -198,7 +211,7 @@ async def open_anthropic(model: str, settings: ModelSettings) -> AsyncIterator[M
             llm=client,
             counter=ESTIMATE,
             window=window_of(told, settings.window),
-            endpoint=url.rstrip("/"),
+            endpoint=client.where,
             price=price_of(name, settings.prices, url=url if own else None),
             concurrency=settings.concurrency or HOSTED_CONCURRENCY,
             overhead=16,
@@ -214,7 +227,7 @@ async def _window(client: Anthropic) -> int | None:
     from memreader.llm.windows import known_window
 
     try:
-        with translating(client.where):
+        with translating(client.where, client.sdk.api_key):
             told = await client.sdk.models.retrieve(client.model)
     except (Refused, Unreachable):
         raise

@@ -160,7 +160,7 @@ class Model:
     llm: LLM
     counter: TokenCounter
     window: int
-    """Tokens of prompt and reply together, as the server says."""
+    """Tokens of prompt and reply together, as the server says, without `thinking`."""
     endpoint: str = "in-process"
     """Key of the dispatcher: one for each endpoint and process. Without keys."""
     wire: Wire = "labelled"
@@ -173,6 +173,8 @@ class Model:
     """Requests in flight at most."""
     passage: int | None = None
     """Most tokens of document text that this model reads well in one call; None: its window."""
+    thinking: int = 0
+    """Tokens that each reply may take beyond its limit, for reasoning before the answer."""
     overhead: int = 8
     """Tokens of chat template for each message, from above."""
     remarks: tuple[str, ...] = ()

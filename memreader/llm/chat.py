@@ -70,4 +70,6 @@ def own_count(request: Request, text: str, counter: TokenCounter) -> Usage:
 
 def whole(value: Any) -> int:
     """A token count from JSON; 0 for anything that is none."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0

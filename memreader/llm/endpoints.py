@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 import anyio
 
 from memreader.errors import ConfigurationError
-from memreader.llm._http import Endpoint, Http, is_private, without_secrets
+from memreader.llm._http import Endpoint, Http, is_private, parts_of, without_secrets
 from memreader.llm.base import Model, TokenCounter
 from memreader.llm.openai_compatible import OpenAICompatible, models_of
 from memreader.llm.prices import price_of
@@ -50,21 +50,21 @@ class _Known:
 
 def key_for(url: str, environment: Mapping[str, str]) -> str | None:
     """The key that belongs to a URL's host. A key is never sent to a host it was not made for."""
-    parts = urlsplit(url)
+    parts = parts_of(url)
     if parts.password:
         return unquote(parts.password)
     own = _KEYS.get(parts.hostname or "")
     if own and environment.get(own):
         return environment[own]
     base = environment.get("OPENAI_BASE_URL") or environment.get("OPENAI_API_BASE") or OPENAI
-    if parts.hostname == urlsplit(base).hostname and environment.get("OPENAI_API_KEY"):
+    if parts.hostname == parts_of(base).hostname and environment.get("OPENAI_API_KEY"):
         return environment["OPENAI_API_KEY"]
     return environment.get("OPENAI_COMPATIBLE_API_KEY") or None
 
 
 def base_url(url: str) -> str:
     """A base URL in one form: no slash at the end, no user, and `/v1` where no path is given."""
-    parts = urlsplit(url if "://" in url else f"http://{url}")
+    parts = parts_of(url if "://" in url else f"http://{url}")
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ConfigurationError(
             f"{without_secrets(url)!r} is not a usable address. "
@@ -115,8 +115,8 @@ async def _served(
     try:
         facts = await _facts(http, model, provider, url)
         counter: TokenCounter = counter_for(model)
-        if facts.tokenizes:
-            counter = EndpointCounter(url.removesuffix("/v1"))
+        if facts.tokenizes and is_private(url):  # far away, each count would hold up all calls
+            counter = EndpointCounter(url.removesuffix("/v1"), key=key)
         client = OpenAICompatible(http, model, counter, settings.stream)
         known = _Known(name, model, provider, facts, counter)
         yield _model(known, client, url, settings)

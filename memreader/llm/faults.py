@@ -40,11 +40,14 @@ _FIGURE = re.compile(r"\d[\d,]{2,}")
 def seconds_to_wait(headers: Mapping[str, str], now: float | None = None) -> float | None:
     """Seconds from `retry-after-ms` or `Retry-After` (seconds or a date); None without them.
 
+    None too for what has passed: a zero, or a date by a clock that goes wrong, asks for no pause
+    at all, and all attempts would be used up in an instant.
+
     Header names are expected in lower case, or in a mapping that ignores case.
     """
     if (millis := headers.get("retry-after-ms")) is not None:
         try:
-            return max(0.0, float(millis) / 1000)
+            return _ahead(float(millis) / 1000)
         except ValueError:
             pass
     if (value := headers.get("retry-after")) is None:
@@ -57,7 +60,11 @@ def seconds_to_wait(headers: Mapping[str, str], now: float | None = None) -> flo
         except (TypeError, ValueError, OverflowError):
             return None
         seconds = at - (time.time() if now is None else now)
-    return max(0.0, seconds) if math.isfinite(seconds) else None
+    return _ahead(seconds)
+
+
+def _ahead(seconds: float) -> float | None:
+    return seconds if math.isfinite(seconds) and seconds > 0 else None
 
 
 def said_by(body: bytes | str) -> tuple[str, Mapping[str, Any]]:
@@ -65,7 +72,7 @@ def said_by(body: bytes | str) -> tuple[str, Mapping[str, Any]]:
     text = body.decode("utf-8", "replace") if isinstance(body, bytes) else body
     try:
         data = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return _one_line(re.sub(r"<[^>]*>", " ", text)), {}
     error = data.get("error", data) if isinstance(data, dict) else data
     if isinstance(error, dict):
@@ -103,6 +110,22 @@ def fault(
             f"{shown}. It redirects to {headers.get('location', 'nowhere')!r}; use that address."
         )
     return Refused(f"{shown}. {_advice(status)}")
+
+
+def fault_within(data: Any, *, where: str) -> MemreaderError | None:
+    """The error that stands in an answer of 200, or in an event of a stream; None without one.
+
+    Gateways pass on so what the provider behind them refused, with its status as the code.
+    """
+    error = data.get("error") if isinstance(data, dict) else None
+    if not error:
+        return None
+    code = error.get("code") if isinstance(error, dict) else None
+    status = code if isinstance(code, int) and 400 <= code < 600 else 500
+    found = fault(status, {}, json.dumps(data), where=where)
+    if isinstance(found, ServerFault):
+        found.may_be_billed = True
+    return found
 
 
 def _numbers(fields: Mapping[str, Any], message: str) -> str:

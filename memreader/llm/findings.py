@@ -12,6 +12,8 @@ from memreader.tokens import Calibrated
 
 PLAIN_PASSAGE = 800
 """Tokens of document text that models below the labelled contract read well in one call."""
+LEAST_THINKING = 1024
+"""Tokens of room for the reasoning of a model that reasons: probes are easier than documents."""
 MARGIN = 1.15
 LEAST_SCALE, MOST_SCALE = 0.85, 3.0
 
@@ -36,6 +38,10 @@ class Probe:
     """How a prompt was cut in silence, in words; None where none was."""
     reasoning: int
     """Characters of the longest reasoning before an answer."""
+    thinking: int
+    """Tokens of the longest reply with reasoning."""
+    overrun: bool
+    """Replies are longer than the limit asked for."""
     wrapped: bool
     """Replies come in code fences."""
     stopped_early: bool
@@ -54,10 +60,13 @@ class Probe:
         return "labelled" if self.labelled else "plain"
 
     def applied(self, model: Model) -> Model:
-        """The model with what was found: wire, size of passages, calibrated estimate."""
+        """The model with what was found: wire, passages, room to think, calibrated estimate."""
         found = replace(model, wire=self.wire)
         if self.wire == "plain" and model.passage is None:
             found = replace(found, passage=min(PLAIN_PASSAGE, model.window // 2))
+        if self.reasoning:
+            room = min(model.window // 4, max(LEAST_THINKING, 4 * self.thinking))
+            found = replace(found, window=model.window - room, thinking=room)
         if self.scale is not None and not model.counter.exact:
             factor = min(MOST_SCALE, max(LEAST_SCALE, self.scale * MARGIN))
             found = replace(found, counter=Calibrated(factor))
@@ -141,10 +150,14 @@ class Probe:
         if self.reasoning:
             said.append((False, (
                 f"It reasons before it answers (up to {self.reasoning:,} characters); that is kept "
-                f"apart, but takes tokens of the reply."
+                f"apart, and each reply gets room for it."
             )))  # fmt: skip
         if self.wrapped:
             said.append((False, "It puts replies into code fences, with words around them."))
+        if self.overrun:
+            said.append((
+                False, "The limit on a reply's tokens is ignored; a reply may pass the budget.",
+            ))  # fmt: skip
         if self.stopped_early:
             said.append((
                 False, "Replies are cut off half-way, long before the token limit asked for.",

@@ -17,7 +17,7 @@ def context_length(path: Path) -> int | None:
     try:
         with path.open("rb") as file:
             return _search(file)
-    except (OSError, struct.error, KeyError, MemoryError):
+    except (OSError, struct.error, KeyError, MemoryError, ValueError, RecursionError):
         return None
 
 

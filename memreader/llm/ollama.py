@@ -108,11 +108,14 @@ def address(host: str | None) -> str:
     scheme, separator, rest = host.partition("://")
     if not separator:
         scheme, rest = "http", host
-    name, colon, port = rest.rpartition(":")
-    if not colon or not port.partition("/")[0].isdigit():
-        name, port = rest, "443" if scheme == "https" else str(PORT) if not separator else "80"
+    place, slash, path = rest.partition("/")
+    if place.count(":") > 1 and "[" not in place:  # an IPv6 address, and no port
+        place = f"[{place}]"
+    name, colon, port = place.rpartition(":")
+    if not colon or not port.isdigit():
+        name, port = place, "443" if scheme == "https" else str(PORT) if not separator else "80"
     name = "127.0.0.1" if name in ("", "0.0.0.0", "[::]") else name
-    return f"{scheme}://{name}:{port}"
+    return f"{scheme}://{name}:{port}{slash}{path}"
 
 
 @asynccontextmanager

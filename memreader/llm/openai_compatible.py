@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from memreader.errors import MemreaderError, Refused, ServerFault, Unreachable
 from memreader.llm.base import Reply, Request, TokenCounter, Usage
 from memreader.llm.chat import finish_reason, own_count, reply_of, whole
+from memreader.llm.faults import fault_within
 from memreader.tokens import ESTIMATE
 
 if TYPE_CHECKING:
@@ -59,14 +60,16 @@ class OpenAICompatible:
         body = self._body(request)
         if self.stream:
             return await self._streamed(request, body)
-        data = await self.http.post("/chat/completions", body)
+        return self._whole(request, await self.http.post("/chat/completions", body))
+
+    def _whole(self, request: Request, data: Any) -> Reply:
         where = self.http.endpoint.shown
         choice = _choice(data, where)
         message = choice.get("message")
         if not isinstance(message, dict):
             raise ServerFault(f"{where} answered without a message.", may_be_billed=True)
         finish = finish_reason(choice.get("finish_reason"))
-        text = _text(message, where, finish == "length")
+        text = _text(message, where, cut=finish == "length")
         if message.get("content") is None and message.get("refusal"):
             finish = "other"
         return reply_of(
@@ -118,8 +121,12 @@ class OpenAICompatible:
         parts = _Parts()
         async with self.http.lines("/chat/completions", body) as lines:
             async for line in lines:
-                if line.startswith("data:") and parts.take(line[5:].strip(), where):
+                if not line.startswith("data:"):
+                    parts.other.append(line)
+                elif (event := line[5:].strip()) and parts.take(event, where):
                     break
+        if parts.is_no_stream:  # some gateways pass over `stream`; others send a page of HTML
+            return self._whole(request, self.http.parsed("\n".join(parts.other).encode()))
         if not (parts.done or parts.finish):
             raise ServerFault(f"{where} cut its stream short.", may_be_billed=True)
         text = "".join(parts.text)
@@ -143,31 +150,46 @@ class _Parts:
     finish: str | None = None
     usage: Usage | None = None
     done: bool = False
+    events: int = 0
+    other: list[str] = field(default_factory=list)
+    """Lines that are no data: comments, fields of events, or an answer that is no stream."""
+
+    @property
+    def is_no_stream(self) -> bool:
+        """Whether the answer came whole, as if no stream had been asked for."""
+        return not self.events and "".join(self.other).lstrip()[:1] in ("{", "[", "<")
 
     def take(self, data: str, where: str) -> bool:
         """Add one event; True at the end of the stream."""
+        self.events += 1
         if data == "[DONE]":
             self.done = True
             return True
         try:
             event = json.loads(data)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ServerFault(f"{where} sent a broken event.", may_be_billed=True) from error
-        if not isinstance(event, dict) or "error" in event:
+        if (refusal := fault_within(event, where=where)) is not None:
+            raise refusal
+        if not isinstance(event, dict):
             raise ServerFault(f"{where} broke off: {data[:200]}", may_be_billed=True)
         self.usage = usage_of(event) or self.usage
-        choices = event.get("choices") or []
+        choices = event.get("choices")
         for choice in choices if isinstance(choices, list) else []:
-            delta = choice.get("delta") or {}
-            if not isinstance(content := delta.get("content") or "", str):
-                raise ServerFault(
-                    f"{where} sent content that is no text: {_start(content)}.", may_be_billed=True
-                )
-            self.text.append(content)
-            self.reasoning.append(_reasoning(delta))
-            self.logprobs.extend(_logprobs(choice.get("logprobs")) or ())
-            self.finish = choice.get("finish_reason") or self.finish
+            if isinstance(choice, dict):
+                self._add(choice, where)
         return False
+
+    def _add(self, choice: Mapping[str, Any], where: str) -> None:
+        delta = choice.get("delta") or {}
+        if not isinstance(delta, dict):
+            raise ServerFault(f"{where} sent a broken event.", may_be_billed=True)
+        if delta.get("content"):
+            self.text.append(_text(delta, where, cut=False))
+        self.reasoning.append(_reasoning(delta))
+        self.logprobs.extend(_logprobs(choice.get("logprobs")) or ())
+        self.finish = choice.get("finish_reason") or self.finish
+        self.usage = usage_of(choice) or self.usage
 
 
 def _choice(data: Any, where: str) -> dict[str, Any]:
@@ -181,13 +203,13 @@ def _start(data: Any) -> str:
     return json.dumps(data, ensure_ascii=False)[:200]
 
 
-def _text(message: Mapping[str, Any], where: str, cut: bool) -> str:
+def _text(message: Mapping[str, Any], where: str, *, cut: bool) -> str:
     """The content: a string, or a list of typed parts, of which those of text are taken."""
     content = message.get("content")
     if isinstance(content, str):
         return content
     if isinstance(content, list) and content and all(_is_part(part) for part in content):
-        return "".join(part.get("text") or "" for part in content if part["type"] == "text")
+        return "".join(part["text"] for part in content if part["type"] in ("text", "output_text"))
     if content is None:
         if isinstance(refusal := message.get("refusal"), str) and refusal:
             return refusal
@@ -199,7 +221,10 @@ def _text(message: Mapping[str, Any], where: str, cut: bool) -> str:
 
 
 def _is_part(part: object) -> bool:
-    return isinstance(part, dict) and isinstance(part.get("type"), str)
+    """Parts of other types, as of reasoning, hold what they like."""
+    if not isinstance(part, dict) or not isinstance(part.get("type"), str):
+        return False
+    return part["type"] not in ("text", "output_text") or isinstance(part.get("text"), str)
 
 
 def _reasoning(message: Mapping[str, Any]) -> str:
@@ -213,21 +238,34 @@ def _logprobs(data: Any) -> tuple[float, ...] | None:
     content = data.get("content") if isinstance(data, dict) else None
     if not isinstance(content, list) or not content:
         return None
-    return tuple(float(token["logprob"]) for token in content if "logprob" in token)
+    found = (token.get("logprob") for token in content if isinstance(token, dict))
+    return tuple(float(value) for value in found if isinstance(value, int | float)) or None
 
 
 def usage_of(data: Mapping[str, Any]) -> Usage | None:
-    """The usage that a server reports, in the several places they put cached tokens."""
+    """The usage that a server reports, in the several places they put it and cached tokens."""
     usage = data.get("usage")
-    if not isinstance(usage, dict) or not whole(usage.get("prompt_tokens")):
+    if usage is None and isinstance(beside := data.get("x_groq"), dict):
+        usage = beside.get("usage")
+    if not isinstance(usage, dict):
         return None
-    details, timings = usage.get("prompt_tokens_details"), data.get("timings")
-    cached = whole(details.get("cached_tokens")) if isinstance(details, dict) else 0
-    cached = cached or whole(usage.get("prompt_cache_hit_tokens"))
-    if not cached and isinstance(timings, dict):
-        cached = whole(timings.get("cache_n"))
-    prompt = whole(usage.get("prompt_tokens"))
-    return Usage(prompt, min(cached, prompt), whole(usage.get("completion_tokens")))
+    prompt = whole(usage.get("prompt_tokens")) or whole(usage.get("input_tokens"))
+    if not prompt:
+        return None
+    reply = whole(usage.get("completion_tokens")) or whole(usage.get("output_tokens"))
+    return Usage(prompt, min(_cached(usage, data.get("timings")), prompt), reply)
+
+
+def _cached(usage: Mapping[str, Any], timings: Any) -> int:
+    """OpenAI and vLLM; the Responses form; DeepSeek; Moonshot; Anthropic's name; llama.cpp."""
+    for name in ("prompt_tokens_details", "input_tokens_details"):
+        details = usage.get(name)
+        if isinstance(details, dict) and (cached := whole(details.get("cached_tokens"))):
+            return cached
+    for name in ("prompt_cache_hit_tokens", "cached_tokens", "cache_read_input_tokens"):
+        if cached := whole(usage.get(name)):
+            return cached
+    return whole(timings.get("cache_n")) if isinstance(timings, dict) else 0
 
 
 async def models_of(http: Http, *, timeout: float = 5.0) -> list[dict[str, Any]]:

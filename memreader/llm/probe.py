@@ -1,12 +1,13 @@
 """The probe: what a model and its endpoint really do, found out with at most eight small calls.
 
-    1  a labelled contract over three sentences: three labels, the right value in each
+    1  a labelled contract over three sentences: three labels, the right value in each;
+       once more, with room, where reasoning took it all
     2  the same with a JSON schema: are its keys there, with the right values?
     3  a JSON schema, while the words ask for prose: does the server enforce it?
     4  a stop string that any reply would run into
     5  a longer prompt with a code word at its top: is all of it read, and what does a token hold?
     6  the same beginning again: is it taken from the prefix cache?
-    7  a prompt near the window (only in full)
+    7  a prompt near the window (only in full), with the code word again
 
 What the calls showed is judged in `memreader.llm.findings`.
 """
@@ -19,9 +20,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from memreader.errors import BudgetExceeded, EndpointError, MemreaderError, SilentTruncation
+from memreader.labels import sections
 from memreader.llm.base import Message, Model, Reply, Request, Schema
 from memreader.llm.findings import Probe
-from memreader.llm.truncation import check_truncation, stopped_early
+from memreader.llm.truncation import EXACT_SHARE, check_truncation, stopped_early
 from memreader.tokens import ESTIMATE
 
 __all__ = ["Probe", "probe"]
@@ -50,8 +52,10 @@ SCHEMA: Schema = {
     "additionalProperties": False,
 }
 CODE = "MARIGOLD-7731"
-MOST_CALLS = 6
+MOST_CALLS = 7
 """Calls of a probe that is not in full; in full there is one more."""
+THINKING = 2048
+"""Tokens of room for the reasoning of a model that was seen to reason."""
 MOST_NEAR_WINDOW = 12_000
 """Tokens of the longest prompt: beyond that, checking costs more than it tells."""
 
@@ -66,12 +70,14 @@ class _Calls:
     replies: list[tuple[Request, Reply]] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     calls: int = 0
+    thinking: int = 0
+    """Tokens of room for reasoning, once some was seen."""
 
     async def ask(
         self, text: str, *, most: int, stop: tuple[str, ...] = (), schema: Schema | None = None
     ) -> Reply | None:
         """A reply; None where the call failed, which is kept."""
-        most = min(most, self.model.window // 4)
+        most = min(most, self.model.window // 4) + self.thinking
         request = Request((Message("user", text),), most, stop, schema)
         self.calls += 1
         try:
@@ -85,6 +91,8 @@ class _Calls:
             self.failures.append(str(error))
             return None
         self.replies.append((request, reply))
+        if reply.reasoning:
+            self.thinking = min(THINKING, self.model.window // 4)
         return reply
 
 
@@ -96,6 +104,8 @@ async def probe(model: Model, *, full: bool = False, complete: Complete) -> Prob
     """
     calls = _Calls(model, complete, full)
     labelled = await _labelled(calls)
+    if calls.replies and _thought_only(calls.replies[-1][1]):
+        labelled = await _labelled(calls)  # now with room for it
     works = enforced = False
     if not calls.failures:
         works = await _schema_works(calls)
@@ -105,9 +115,9 @@ async def probe(model: Model, *, full: bool = False, complete: Complete) -> Prob
     stops = None if calls.failures or thinks else await _stops(calls)
     cut, scale, cached = None, None, False
     if not calls.failures:
-        cut, scale, cached = await _long(calls)
+        cut, scale, cached = await _long(calls, capable=labelled)
     if full and not calls.failures and cut is None:
-        cut = await _near_window(calls)
+        cut = await _near_window(calls, scale, capable=labelled)
     reported = [reply.usage.reported for _, reply in calls.replies]
     return Probe(
         window=model.window,
@@ -119,6 +129,8 @@ async def probe(model: Model, *, full: bool = False, complete: Complete) -> Prob
         cached_tokens=cached,
         truncated=cut,
         reasoning=max((len(r.reasoning) for _, r in calls.replies), default=0),
+        thinking=max((r.usage.output_tokens for _, r in calls.replies if r.reasoning), default=0),
+        overrun=any(_overrun(q, r) for q, r in calls.replies),
         wrapped=any(_wrapped(reply) for _, reply in calls.replies),
         stopped_early=any(stopped_early(q, r) for q, r in calls.replies),
         scale=scale,
@@ -138,12 +150,8 @@ async def _labelled(calls: _Calls) -> bool:
     )
     if reply is None:
         return False
-    return _right(*(_section(reply.text, label) for label, _ in LABELS))
-
-
-def _section(text: str, label: str) -> str:
-    found = re.search(rf"^[ \t]*[*_#]*[ \t]*{label}[*_]*[ \t]*:[*_]*[ \t]*(.+)$", text, re.M | re.I)
-    return found.group(1).strip() if found else ""
+    found = sections(reply.text, {label: label for label, _ in LABELS}).texts
+    return _right(*(found.get(label, "") for label, _ in LABELS))
 
 
 async def _schema_works(calls: _Calls) -> bool:
@@ -213,16 +221,16 @@ def long_text(characters: int) -> str:
     return "\n".join(lines)
 
 
-async def _long(calls: _Calls) -> tuple[str | None, float | None, bool]:
+async def _long(calls: _Calls, *, capable: bool) -> tuple[str | None, float | None, bool]:
     """How a longer prompt is read: the cut, the scale of the estimate, the prefix cache."""
     exact = calls.model.counter.exact
     room = calls.model.window * 2  # characters: half of the window at four to a token
     text = long_text(min(1800 if exact else 6000, room))
-    first = await calls.ask(f"{text}\n\nWhat is the code word on the first line?", most=24)
+    first = await calls.ask(f"{text}\n\nWhat is the code word on the first line?", most=48)
     if first is None:
         return None, None, False
     request = calls.replies[-1][0]
-    cut = _cut(request, first, calls.model)
+    cut = _cut(request, first, calls.model) or _top_lost(request, first, capable=capable)
     scale = None
     if first.usage.reported and cut is None:
         scale = first.usage.input_tokens / ESTIMATE.count(request.text)
@@ -230,14 +238,21 @@ async def _long(calls: _Calls) -> tuple[str | None, float | None, bool]:
     return cut, scale, again is not None and again.usage.cached_input_tokens > 0
 
 
-async def _near_window(calls: _Calls) -> str | None:
+async def _near_window(calls: _Calls, scale: float | None, *, capable: bool) -> str | None:
     model = calls.model
-    wanted = min(int(model.window * 0.9) - 64, MOST_NEAR_WINDOW)
+    wanted = min(int(model.window * 0.9) - 64 - calls.thinking, MOST_NEAR_WINDOW)
     text = long_text(8 * wanted)
     while model.counter.count(text) + model.overhead > wanted:
         text = text[: int(len(text) * 0.9)]
-    reply = await calls.ask(f"{text}\n\nWhat is the code word on the first line?", most=24)
-    return None if reply is None else _cut(calls.replies[-1][0], reply, model)
+    reply = await calls.ask(f"{text}\n\nWhat is the code word on the first line?", most=48)
+    if reply is None:
+        return None
+    request = calls.replies[-1][0]
+    return (
+        _cut(request, reply, model)
+        or _shorter(request, reply, scale)
+        or _top_lost(request, reply, capable=capable)
+    )
 
 
 def _cut(request: Request, reply: Reply, model: Model) -> str | None:
@@ -246,6 +261,38 @@ def _cut(request: Request, reply: Reply, model: Model) -> str | None:
     except SilentTruncation as error:
         return str(error)
     return None
+
+
+def _shorter(request: Request, reply: Reply, scale: float | None) -> str | None:
+    """Whether fewer tokens are reported than of the same kind of text before."""
+    if scale is None or not reply.usage.reported:
+        return None
+    expected = round(scale * ESTIMATE.count(request.text))
+    if reply.usage.input_tokens >= EXACT_SHARE * expected:
+        return None
+    return (
+        f"of a prompt of about {expected:,} tokens the server reports that it read "
+        f"{reply.usage.input_tokens:,}. Give it a larger context, or set `window` to that."
+    )
+
+
+def _top_lost(request: Request, reply: Reply, *, capable: bool) -> str | None:
+    """Whether a model that follows a contract cannot say what stands on the first line."""
+    if not capable or reply.finish_reason != "stop" or CODE.partition("-")[2] in reply.text:
+        return None
+    return (
+        f"the code word at the top of a prompt of {len(request.text):,} characters did not come "
+        f"back. Give the server a larger context, or set `window` to what it really reads."
+    )
+
+
+def _thought_only(reply: Reply) -> bool:
+    """Whether reasoning took all the room there was."""
+    return bool(reply.reasoning) and reply.finish_reason == "length"
+
+
+def _overrun(request: Request, reply: Reply) -> bool:
+    return reply.usage.reported and reply.usage.output_tokens > 1.1 * request.max_tokens + 1
 
 
 def _wrapped(reply: Reply) -> bool:

@@ -56,7 +56,7 @@ def test_the_plan_says_what_it_assumes(memreader: Run, ledger: Path) -> None:
         memreader("doctor", *model)
         after = memreader("plan", ledger, QUESTION, *model)
     assert "labelled replies are assumed" in before.stdout
-    assert "up to 6 calls more" in before.stdout
+    assert "up to 7 calls more" in before.stdout
     assert "assumed" not in after.stdout
 
 

@@ -77,6 +77,85 @@ def test_labels_inside_quotes_do_not_win() -> None:
     assert ("Ada", 2.0) == (parsed.answer, parsed.confidence)
 
 
+def _relabelled(form: str) -> str:
+    """The good reply with each label and its colon written in another form."""
+    return "\n".join(
+        form.format(label=line.split(":")[0]) + line.partition(":")[2] if ":" in line else line
+        for line in LABELLED.splitlines()
+    )
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "- {label}:", "* **{label}:**", "1. {label}:", "3) **{label}**:", "- ### {label}:",
+        "## {label}\n", "### **{label}**\n", "**{label}**\n",
+        "\u200f{label}:", "\ufeff{label}\u00a0:\u00a0", "\u2067{label}\u2069：",
+    ],
+)  # fmt: skip
+def test_labels_are_read_as_list_items_headings_and_among_invisible_marks(form: str) -> None:
+    """A list, headings without a colon, and marks of right-to-left text give the same record."""
+    assert GOOD == parse(_relabelled(form), Record)
+
+
+def test_a_quoted_list_of_labels_does_not_stand_in_for_the_own_ones() -> None:
+    """A reply that was cut takes none of its fields from the list that it quotes."""
+    quoted = "- Extracted Information: x\n- Rationale: y\n- Answer: Bob\n- Confidence Score: 5"
+    with pytest.raises(Unparsed):
+        parse(f"Extracted Information:\n{quoted}\nRationale: it gives ord", Record)
+
+
+@pytest.mark.parametrize(
+    "quoted",
+    [
+        '{"answer": "Bob", "confidence": 5}',
+        '{"information": "x", "rationale": "y", "answer": "Bob", "confidence": 5}',
+    ],
+)
+def test_json_that_is_quoted_in_a_field_does_not_win(quoted: str) -> None:
+    """A document that holds a JSON reply, quoted under a label, does not change the fields."""
+    parsed = parse(LABELLED.replace("- a quote", quoted), Record)
+    assert ("Ada", 4.5, quoted) == (parsed.answer, parsed.confidence, parsed.information)
+
+
+def test_labels_that_are_quoted_in_json_do_not_win() -> None:
+    """The other way round: the object begins first."""
+    text = '{"information": "\nRationale: y\nAnswer: Bob\n", "answer": "Ada", "confidence": 4}'
+    assert ("Ada", 4.0) == (parse(text, Record).answer, parse(text, Record).confidence)
+
+
+def test_an_object_inside_an_object_is_read() -> None:
+    """Some models wrap the reply in the schema's name."""
+    assert parse('{"reply": {"answer": "Ada", "confidence": 4}}', Record).answer == "Ada"
+
+
+@pytest.mark.parametrize("figure", ["٤", "４", "**4**", "4 out of 5"])
+def test_figures_are_read_in_any_script(figure: str) -> None:
+    """Arabic and full-width digits are digits."""
+    assert parse(LABELLED.replace("4.5", figure), Record).confidence == 4.0
+
+
+@pytest.mark.parametrize("text", ['{"a":' * 5000, '{"' + "{" * 50_000, "[" * 50_000 + '{"a"'])
+def test_a_model_that_opens_brackets_for_ever_is_unparsed(text: str) -> None:
+    """Parsers of JSON overflow their stack on it, or take half a minute."""
+    with pytest.raises(Unparsed):
+        parse(text, Record)
+
+
+class Useful(Shape):
+    """Yes or no."""
+
+    useful: bool
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"), [("Yes.", True), ("**yes**", True), ("No, it is not", False)]
+)
+def test_yes_and_no_are_read_with_what_stands_around_them(said: str, *, meant: bool) -> None:
+    """As models write them."""
+    assert parse(f"Useful: {said}", Useful).useful is meant
+
+
 def test_contract_and_schema_name_every_field() -> None:
     """What is asked for is what is parsed."""
     assert [line.split(":")[0] for line in contract(Record, "labelled").splitlines()[1:]] == list(

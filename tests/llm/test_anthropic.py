@@ -6,6 +6,7 @@ import builtins
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -152,7 +153,10 @@ def refusal(kind: str, message: str = "no") -> Any:
             refusal("invalid_request_error", "prompt is too long: 9 tokens > 5 maximum"),
             PromptTooLong,
         ),
+        (401, {}, refusal("authentication_error", f"invalid x-api-key {KEY}"), Refused),
+        (308, {"location": "http://127.0.0.1:9/elsewhere"}, b"", Refused),
         (200, {}, b"not json", ServerFault),
+        (200, {}, b"[" * 200_000, ServerFault),
         (200, {}, {"type": "message"}, ServerFault),
         (200, {}, {"type": "message", "content": 5}, ServerFault),
         (200, {}, {"type": "message", "content": [3]}, ServerFault),
@@ -177,6 +181,21 @@ async def test_every_other_answer_is_an_error_of_ours(
     if isinstance(caught.value, RateLimited):
         assert caught.value.retry_after == 7.0
     assert KEY not in str(caught.value)
+
+
+async def test_the_environments_proxy_and_a_password_stay_out_of_it(
+    server: Messages, request_for: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A gateway on this machine is asked without a proxy, and its password shows nowhere."""
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    how = settings(server)
+    url = str(how.base_url).replace("://", "://user:pass@")
+    server.answers.append((500, {}, b"oops"))
+    async with open_model("anthropic:claude-x", replace(how, base_url=url)) as model:
+        assert "pass" not in model.endpoint
+        with pytest.raises(ServerFault) as caught:
+            await model.llm.complete(request_for())
+    assert "pass@" not in str(caught.value)
 
 
 async def test_without_a_server_it_is_unreachable() -> None:

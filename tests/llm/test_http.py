@@ -70,6 +70,12 @@ def test_each_foreign_exception_becomes_one_of_ours(kind: type[Exception]) -> No
         assert not caught.value.may_be_billed  # type: ignore[attr-defined]
 
 
+def test_a_certificate_that_is_not_trusted_is_told_from_a_server_that_is_not_there() -> None:
+    """And how to trust it."""
+    with pytest.raises(Unreachable, match="SSL_CERT_FILE"), translating("https://x"):
+        raise httpx2.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED] self-signed certificate")
+
+
 def test_there_are_foreign_exceptions_at_all() -> None:
     """The enumeration above is not empty."""
     assert len(foreign()) >= 20
@@ -135,7 +141,10 @@ def test_a_prompt_too_long_is_told_from_other_refusals(status: int, body: Any) -
         ({"retry-after": "0.5"}, 0.5),
         ({"retry-after-ms": "1500", "retry-after": "9"}, 1.5),
         ({"retry-after": "Wed, 21 Oct 2026 07:28:30 GMT"}, 30.0),
-        ({"retry-after": "Wed, 21 Oct 2020 07:28:00 GMT"}, 0.0),
+        ({"retry-after": "Wed, 21 Oct 2020 07:28:00 GMT"}, None),
+        ({"retry-after": "0"}, None),
+        ({"retry-after": "-5"}, None),
+        ({"retry-after-ms": "0"}, None),
         ({"retry-after": "soon"}, None),
         ({"retry-after": "nan"}, None),
         ({"retry-after-ms": "x", "retry-after": "3"}, 3.0),
@@ -143,7 +152,7 @@ def test_a_prompt_too_long_is_told_from_other_refusals(status: int, body: Any) -
     ],
 )
 def test_the_wait_asked_for(headers: dict[str, str], seconds: float | None) -> None:
-    """Seconds, milliseconds and dates; nonsense is no wait."""
+    """Seconds, milliseconds and dates; nonsense and the past are no wait."""
     now = 1792567680.0  # Wed, 21 Oct 2026 07:28:00 GMT
     assert seconds_to_wait(headers, now) == seconds
 
@@ -163,6 +172,8 @@ def test_any_answer_gives_an_error_of_ours(status: int, body: bytes) -> None:
         ("http://192.168.1.4/v1", True),
         ("http://10.0.0.1", True),
         ("http://box.local:8080", True),
+        ("http://vllm:8000/v1", True),
+        ("http://100.64.0.7/v1", True),
         ("https://api.openai.com/v1", False),
         ("http://8.8.8.8", False),
     ],
@@ -170,6 +181,21 @@ def test_any_answer_gives_an_error_of_ours(status: int, body: bytes) -> None:
 def test_what_is_private(url: str, private: bool) -> None:
     """Addresses of one machine and of private networks: no proxy, no price."""
     assert is_private(url) is private
+
+
+@pytest.mark.parametrize("url", ["http://[::1/v1", "http://h:99999/v1", "http://u:secret@h:x/v1"])
+def test_what_has_no_parts_is_a_setting_that_is_wrong(url: str) -> None:
+    """No traceback of the standard library, and no password in the message."""
+    with pytest.raises(ConfigurationError) as caught:
+        is_private(url)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.anyio
+async def test_a_key_that_no_header_can_hold_is_a_setting_that_is_wrong() -> None:
+    """Copied with a typographic dash, say."""
+    with pytest.raises(ConfigurationError, match="copy it anew"):
+        await Http(Endpoint("http://127.0.0.1:9/v1", "sk\u2013secret")).get("/models")
 
 
 def test_urls_are_shown_without_secrets() -> None:

@@ -58,6 +58,18 @@ def test_the_window_is_read_from_the_header(tmp_path: Path) -> None:
     assert context_length(tmp_path / "nothing") is None
 
 
+@pytest.mark.parametrize(
+    "value",
+    [struct.pack("<Q", 2**64 - 1), struct.pack("<IQ", 9, 1) * 3000, struct.pack("<IQ", 9, 2**60)],
+    ids=["a string longer than any file", "arrays in arrays", "more arrays than there are"],
+)
+def test_a_header_of_junk_gives_no_window(tmp_path: Path, value: bytes) -> None:
+    """A damaged download ends in the message of what cannot load it, not in a traceback."""
+    file = tmp_path / "m.gguf"
+    file.write_bytes(header([(b"junk", 8 if len(value) == 8 else 9, value)]))
+    assert context_length(file) is None
+
+
 def test_a_checksum_is_computed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A verified file is remembered by size and time; a changed one is looked at again."""
     from memreader.llm import weights

@@ -26,6 +26,9 @@ pytestmark = pytest.mark.anyio
         ("http://box", "http://box:80"),
         ("https://box/", "https://box:443"),
         ("http://box:1234/", "http://box:1234"),
+        ("::1", "http://[::1]:11434"),
+        ("[::1]:80", "http://[::1]:80"),
+        ("https://box/ollama/", "https://box:443/ollama"),
     ],
 )
 def test_the_address_in_all_its_forms(host: str | None, url: str) -> None:

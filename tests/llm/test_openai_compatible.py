@@ -9,6 +9,7 @@ import pytest
 
 from memreader.errors import Refused, ServerFault
 from memreader.llm._http import Endpoint, Http
+from memreader.llm.base import Usage
 from memreader.llm.chat import parted
 from memreader.llm.openai_compatible import OpenAICompatible, usage_of
 from memreader.testing_server import Defect, MisbehavingServer
@@ -136,15 +137,27 @@ async def test_parts_and_refusals(request_for: Any) -> None:
     [
         {"usage": {"prompt_tokens_details": {"cached_tokens": 60}}},
         {"usage": {"prompt_cache_hit_tokens": 60}},
+        {"usage": {"cached_tokens": 60}},
+        {"usage": {"cache_read_input_tokens": 60}},
         {"usage": {"prompt_tokens_details": None}, "timings": {"cache_n": 60, "prompt_n": 40}},
     ],
 )
 def test_cached_tokens_are_found_wherever_they_stand(more: Any) -> None:
-    """OpenAI and vLLM, DeepSeek, llama.cpp."""
+    """OpenAI and vLLM, DeepSeek, Moonshot, gateways to Anthropic, llama.cpp."""
     usage = {"prompt_tokens": 100, "completion_tokens": 5, **more["usage"]}
     found = usage_of({**more, "usage": usage})
     assert found is not None
     assert (found.input_tokens, found.cached_input_tokens, found.output_tokens) == (100, 60, 5)
+
+
+def test_usage_by_the_names_of_the_responses_form() -> None:
+    """Some gateways answer chats with it; and some count in floats."""
+    usage = {
+        "input_tokens": 100.0,
+        "output_tokens": 5,
+        "input_tokens_details": {"cached_tokens": 60},
+    }
+    assert usage_of({"usage": usage}) == Usage(100, 60, 5)
 
 
 async def test_without_usage_we_count_ourselves(request_for: Any) -> None:

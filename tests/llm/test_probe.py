@@ -19,6 +19,9 @@ from memreader.llm.dispatch import Dispatcher, RetryPolicy
 from memreader.llm.local import SMALL_PASSAGE, available, open_local
 from memreader.llm.probe import Probe, probe
 from memreader.llm.registry import ModelSettings, open_model
+from memreader.reader import Reader
+from memreader.specimens import ANSWER, FACTS, QUESTION, paged
+from memreader.testing import Oracle
 from memreader.testing_server import Defect, MisbehavingServer
 from memreader.tokens import ESTIMATE, Calibrated
 
@@ -59,7 +62,7 @@ async def probed(server: MisbehavingServer, *, full: bool = True) -> Probe:
     async def book() -> None: ...
 
     dispatcher = Dispatcher(policy=RetryPolicy(sleep=at_once, clock=iter(range(10**9)).__next__))
-    settings = ModelSettings(environment={}, timeout=0.1)
+    settings = ModelSettings(environment={}, timeout=0.5)
     spec = f"openai-compatible:{server.url}#test"
     async with open_model(spec, settings) as model:
 
@@ -123,6 +126,64 @@ async def test_each_defect_is_named(defect: Defect) -> None:
     for other in set(wrong) - set(naming):  # what cannot be read follows from the defect
         assert any(word in other for word in MAKES_UNREADABLE.get(defect, ()))
     assert found.calls <= 8
+
+
+async def test_a_model_that_thinks_for_long_is_given_room_for_it() -> None:
+    """It is as capable as without its thoughts, and its later replies get the room too."""
+
+    def thinking(body: dict[str, Any]) -> str:
+        return f"<think>{'hm ' * 400}</think>\n{capable(body)}"
+
+    with MisbehavingServer(thinking) as server:
+        found = await probed(server, full=False)
+        async with open_model(
+            f"openai-compatible:{server.url}#test", ModelSettings(environment={})
+        ) as model:
+            applied = found.applied(model)
+    assert (found.labelled, found.calls <= 8) == (True, True)
+    assert applied.thinking >= 4 * 400
+    assert applied.window + applied.thinking == model.window
+
+
+async def test_a_model_that_thinks_reads() -> None:
+    """Its thoughts are longer than any reply that a strategy asks for."""
+    oracle = Oracle(FACTS)
+
+    def thinking(body: dict[str, Any]) -> str:
+        prompt = body["messages"][-1]["content"]
+        told = oracle.said(prompt, schema="response_format" in body)
+        return f"<think>{'hm ' * 700}</think>\n{told if QUESTION in prompt else capable(body)}"
+
+    with MisbehavingServer(thinking) as server:
+        settings = ModelSettings(environment={})
+        async with open_model(f"openai-compatible:{server.url}#test", settings) as model:
+            answer = await Reader(model).aask(paged(6, needle_on=4), QUESTION)
+    assert (answer.text, answer.status, answer.usage.repairs) == (ANSWER, "complete", 0)
+
+
+@pytest.mark.parametrize("defect", [None, Defect.NO_USAGE])
+async def test_a_cut_that_no_usage_shows_is_named(defect: Defect | None) -> None:
+    """A capable model that cannot say what stands on the first line has not seen it."""
+
+    def cut(body: dict[str, Any]) -> str:
+        seen = body["messages"][-1]["content"]
+        return capable({**body, "messages": [{"content": seen[-900:]}]})
+
+    with MisbehavingServer(cut, defect=defect) as server:
+        found = await probed(server)
+    assert "code word" in (found.truncated or "")
+
+
+async def test_a_limit_on_tokens_that_is_ignored_is_named() -> None:
+    """Such a reply may cost more than was booked for it."""
+
+    def endless(body: dict[str, Any]) -> str:
+        body.pop("max_tokens", None)
+        return capable(body) + " and so on" * 200
+
+    with MisbehavingServer(endless) as server:
+        wrong = [said for ok, said in (await probed(server)).findings() if not ok]
+    assert any("limit on a reply's tokens is ignored" in said for said in wrong)
 
 
 async def test_without_schemas_the_wire_is_labelled() -> None:

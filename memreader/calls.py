@@ -92,7 +92,8 @@ class Caller:
     """Ignore calls that other runs paid for."""
     carried: int = 0
     """Calls of this run that earlier processes paid for."""
-    from_journal: int = 0
+    reused: set[str] = field(default_factory=set)
+    """Keys of the calls that other runs paid for."""
     clipped: bool = False
     """Whether a final reply was cut at its limit."""
     repairs: int = 0
@@ -174,7 +175,7 @@ class Caller:
         paid = self.journal.spend(self.run_id)
         return Spend(
             calls=paid.calls,
-            cached_calls=self.from_journal,
+            cached_calls=len(self.reused),
             input_tokens=paid.usage.input_tokens,
             cached_input_tokens=paid.usage.cached_input_tokens,
             output_tokens=paid.usage.output_tokens,
@@ -190,7 +191,8 @@ class Caller:
         own = self.journal.paid_by(key) == self.run_id
         if self.fresh and not own:
             return None
-        self.from_journal += not own
+        if not own:
+            self.reused.add(key)
         return reply
 
     def _check_room(self, tokens: int, max_tokens: int, step: str) -> None:

@@ -83,16 +83,20 @@ class Grounding:
     def noted(self, notes: Notes, told: str, chunk: Chunk) -> Notes:
         """Notes after a reader wrote `told` about a chunk in their place.
 
-        A reader with nothing to note leaves them as they are. A plain model cannot keep what it
-        does not see twice (STACK.md, section 3a), so it is not asked to: code adds the sentence
-        that bears its reply out.
+        A reader with nothing to note leaves them as they are; where it tells something beside
+        that, it is added. A plain model cannot keep what it does not see twice (STACK.md,
+        section 3a), so it is not asked to: code adds the sentence that bears its reply out.
         """
-        if says_not_found(told):
-            return notes
         if self.plain:
             best = locate(self.question, told, chunk.text, chunk.span)
-            return notes.added(Item(best.quote, (best,), chunk.index)) if best else notes
-        return notes.regained(told, chunk) if chunk.again else notes.rewritten(told, chunk)
+            if best is None or says_not_found(told):
+                return notes
+            return notes.added(Item(best.quote, (best,), chunk.index))
+        if says_not_found(told):
+            return notes.gained(told, chunk)
+        if chunk.again:
+            return notes.regained(told, chunk)
+        return notes.rewritten(told, chunk)
 
     def _pointed_at(self, quote: str, chunk: Chunk) -> tuple[Evidence, ...]:
         """Partial evidence of a plain model: a sentence that code chose by the question alone."""

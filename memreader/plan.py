@@ -73,6 +73,24 @@ class Plan:
             once=None,
         )
 
+    def repaired(self, reply: int) -> Plan:
+        """With every reply asked for twice, which is the most; replies have `reply` tokens at most.
+
+        One in the wrong form is shown to the model again, one that was cut is asked for again
+        with twice the room (`memreader.repairing`).
+        """
+        calls = self.calls.maximum
+        return replace(
+            self,
+            calls=self.calls.at_most_twice(),
+            input_tokens=replace(
+                self.input_tokens,
+                maximum=2 * self.input_tokens.maximum + calls * (2 * reply + 400),
+            ),
+            output_tokens=replace(self.output_tokens, maximum=3 * self.output_tokens.maximum),
+            critical_path=self.critical_path.at_most_twice(),
+        )
+
     def rescued(self) -> Plan:
         """With a rescue: at most every chunk is read once more, so that the most is twice as much.
 

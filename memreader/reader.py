@@ -102,8 +102,7 @@ class Reader:
         async with self._model() as model:
             session = self._session(list(found.documents), question, model, strategy)
             session.listen(on_event, control)
-            session.tell(f"skipped {s.path}: {s.reason}" for s in found.skipped)
-            session.tell(model.remarks)
+            session.tell_of(found.skipped, model)
             if self.probe:
                 await session.probe()
             return await session.read()
@@ -122,7 +121,7 @@ class Reader:
         and the limits hold for all of them together. A question asked twice is read once.
         `on_event` also gets the question. What fails for one question is in its `Asked`.
         """
-        several = list(dict.fromkeys(questions))
+        several = list(dict.fromkeys(map(clean, questions)))
         found = opened(documents)
         here = [Arriving.of(await anyio.to_thread.run_sync(a.finish)) for a in found.documents]
         budget, control = Budget(self.limits), control or Control()
@@ -134,6 +133,7 @@ class Reader:
             for session in sessions:
                 listener = partial(on_event, session.question) if on_event else None
                 session.listen(listener, control)
+                session.tell_of(found.skipped, model)
             if self.probe and sessions:
                 await sessions[0].probe()
             for session in sessions:

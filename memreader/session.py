@@ -23,6 +23,7 @@ from memreader.identity import Identity
 from memreader.indexing import Indexing
 from memreader.llm.base import Model
 from memreader.llm.dispatch import Dispatcher
+from memreader.loaders.opening import Skipped
 from memreader.probing import probed
 from memreader.prompts import PromptFiles
 from memreader.remarks import Remarks
@@ -98,9 +99,10 @@ class Session:
         if control is not None:
             self.control = control
 
-    def tell(self, remarks: Iterable[str]) -> None:
-        """Put remarks that belong to no step of the reading on its stream."""
-        for text in remarks:
+    def tell_of(self, skipped: Iterable[Skipped], model: Model) -> None:
+        """Put what belongs to no step of the reading on its stream: files left out, remarks."""
+        left_out = [f"skipped {s.path}: {s.reason}" for s in skipped]
+        for text in [*left_out, *model.remarks]:
             self.stream.emit(events.Note(text=text))
 
     async def probe(self) -> None:

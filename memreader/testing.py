@@ -230,6 +230,33 @@ def _squeezed(text: str) -> str:
     return " ".join(text.split())
 
 
+_ADDITION = {
+    False: re.compile(r"^ADD .*\ba text\b.*$", re.MULTILINE),
+    True: re.compile(r'^\{"op": "add", .*\ba text\b.*\}$', re.MULTILINE),
+}
+
+
+def _revision(head: str, quote: str, *, schema: bool = False) -> str:
+    """The first addition of a text that the prompt's forms offer, with the quote in its place."""
+    form = _ADDITION[schema].search(head)
+    facts = '{"op": "add", "path": ["facts", "a key"], "value": "a text"}'
+    shown = form[0] if form else facts if schema else "ADD facts/a key: a text"
+    told = shown.replace("a key", "needle")
+    if schema:  # a value that is no text is JSON inside JSON
+        revision = json.loads(told)
+        revision["value"] = _told(revision["value"], quote)
+        return json.dumps(revision, ensure_ascii=False)
+    path, _, value = told.partition(": ")
+    return f"{path}: {_told(value, quote)}"
+
+
+def _told(value: str, quote: str) -> str:
+    as_json = value.lstrip().startswith(("{", "[", '"'))
+    return value.replace(
+        "a text", json.dumps(quote, ensure_ascii=False)[1:-1] if as_json else quote
+    )
+
+
 _LABEL = re.compile(r"^(?P<label>[A-Z][A-Za-z ]{2,30}): .+$", re.MULTILINE)
 _KEY = re.compile(r'^- "(?P<key>\w+)": ', re.MULTILINE)
 
@@ -246,7 +273,7 @@ def _in_form(prompt: str, seen: _Seen, *, schema: bool) -> str:
             (("confidence",), "5", "0"),
             (("relevant", "useful", "enough", "new"), "yes", "no"),
             (("plan", "recall"), "none", "none"),
-            (("revisions",), f"ADD facts/needle: {quote}", "none"),
+            (("revisions",), _revision(head, quote), "none"),
             (("information", "code", "evidence"), f"- {quote}", "none"),
             (("notes", "memory"), noted, noted),
             (("rationale", "reasoning"), "It is stated.", "Nothing is stated."),
@@ -256,7 +283,7 @@ def _in_form(prompt: str, seen: _Seen, *, schema: bool) -> str:
         return answer
 
     if schema:
-        listed = [{"op": "add", "path": ["facts", "needle"], "value": quote}] if known else []
+        listed = [json.loads(_revision(head, quote, schema=True))] if known else []
         return json.dumps(
             {key: listed if key == "revisions" else value(key) for key in _KEY.findall(head)}
         )

@@ -59,6 +59,22 @@ def content_words(text: str) -> list[str]:
     return list(dict.fromkeys(words(plain)))
 
 
+# --- yes and no ----------------------------------------------------------------------------
+
+_YES = frozenset("yes y yeah true oui ja si sí sim 是 是的 有".split())
+_NO = frozenset("no n none nothing false non aucun nein kein keine nada não 否 不 没 无".split())
+
+
+def yes_or_no(text: str) -> bool | None:
+    """What a field for a yes or a no says by its first word; None where that is neither."""
+    first = re.match(r"\W*(\w+)", text.casefold())
+    word = first[1] if first is not None else ""
+    if IS_CJK.match(word):
+        return next((v for v, known in ((False, _NO), (True, _YES)) for k in known
+                     if IS_CJK.match(k) and word.startswith(k)), None)  # fmt: skip
+    return True if word in _YES else False if word in _NO else None
+
+
 # --- sentences -----------------------------------------------------------------------------
 
 _ABBREVIATION = re.compile(r"\b(?:[A-Z]|Mr|Mrs|Ms|Dr|St|No|vs|cf|e\.g|i\.e|Fig|Sec|p|pp|M|Mme)\.$")

@@ -23,6 +23,8 @@ KEPT = 0.5
 ABOUT = 0.34
 """The same share, from which two items speak of one matter: then one may replace the other."""
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+_BULLET = re.compile(r"^(?:[-*•>–]\s*(?=[^-*•>–])|[-*•>–]+\s+)")
+_COUNTED = re.compile(r"^\(?(\d{1,3})[.)]\s+(?=\S)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +74,17 @@ class Notes:
 
     def regained(self, text: str, chunk: Chunk) -> Notes:
         """With what the model wrote of a passage that is read again; nothing is lost by it."""
+        notes = self.gained(text, chunk)
+        for item in self.rewritten(text, chunk).items:
+            if not item.sources and item.since == chunk.index:
+                notes = notes.added(item)
+        return notes
+
+    def gained(self, text: str, chunk: Chunk) -> Notes:
+        """With what the model wrote that rests on the chunk, and nothing else."""
         notes = self
         for item in self.rewritten(text, chunk).items:
-            here = any(chunk.span.overlaps(span) for span in item.sources)
-            if here or (not item.sources and item.since == chunk.index):
+            if any(chunk.span.overlaps(span) for span in item.sources):
                 notes = notes.added(item)
         return notes
 
@@ -143,6 +152,8 @@ class Notes:
         """A sentence with what it rests on: quoted or told from the chunk, or carried over."""
         old = max(self.items, key=lambda item: holds(told, item.text), default=None)
         carried = holds(told, old.text) if old is not None else 0.0
+        if old is not None and carried == 1.0:  # told again: nothing in a chunk outdoes that
+            return replace(old, text=told)
         here = place(told, chunk)
         if here is not None and here.verified != "located" and carried < 0.99:
             kept = old.evidence if old is not None and carried >= KEPT else ()
@@ -162,8 +173,8 @@ def place(told: str, chunk: Chunk) -> Evidence | None:
     if not wanted:
         return None
     best, where = 0.0, (0, 0)
-    for start, end in sentences(chunk.text):
-        score = len(wanted & set(words(chunk.text[start:end]))) / len(wanted)
+    for start, end in _sentences(chunk.text):
+        score = len(wanted & _there(chunk.text[start:end])) / len(wanted)
         if score > best:
             best, where = score, (start, end)
     return _evidence(chunk, *where, "located", best) if best >= KEPT else None
@@ -175,14 +186,26 @@ def _evidence(chunk: Chunk, start: int, end: int, verified: str, score: float) -
 
 
 def _told(text: str) -> Iterable[str]:
-    """Sentences of a rewritten memory, without bullets and without "nothing found"."""
-    for start, end in sentences(text):
-        for line in (
-            text[start:end].splitlines() if "\n- " in text[start:end] else [text[start:end]]
-        ):
-            told = line.strip().lstrip("-*•>").strip()
-            if told and not says_not_found(told):
-                yield told
+    """Sentences of a rewritten memory, without bullets, numbers and "nothing found".
+
+    A line ends a sentence too: models are asked for one fact a line, and many set no full stops.
+    """
+    for line in _bare_lines(text):
+        for start, end in sentences(line):
+            if not says_not_found(line[start:end]):
+                yield line[start:end]
+
+
+def _bare_lines(text: str) -> Iterable[str]:
+    """Lines without bullets, and without the numbers of a list, which count from 1."""
+    number = 0
+    for line in map(str.strip, text.splitlines()):
+        counted = _COUNTED.match(line)
+        if counted is not None and int(counted[1]) == number + 1:
+            number += 1
+            yield line[counted.end() :]
+        else:
+            yield _BULLET.sub("", line)
 
 
 def holds(part: str, whole: str) -> float:
@@ -202,6 +225,12 @@ def _wanted(text: str) -> frozenset[str]:
 @lru_cache(maxsize=4096)
 def _there(text: str) -> frozenset[str]:
     return frozenset(words(text))
+
+
+@lru_cache(maxsize=16)
+def _sentences(text: str) -> tuple[tuple[int, int], ...]:
+    """A chunk's sentences, which every line of a memory is looked for in."""
+    return tuple(sentences(text))
 
 
 def _each(*evidence: Evidence) -> tuple[Evidence, ...]:

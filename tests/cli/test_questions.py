@@ -264,6 +264,17 @@ def test_an_error_of_one_question_leaves_the_others() -> None:
     assert (None, ANSWER) == (asked[0].answer, asked[1].answer and asked[1].answer.text)
 
 
+def test_each_answer_says_which_files_were_left_out(tmp_path: Path) -> None:
+    """As a single question does; and what is the same question for a model is read once."""
+    (tmp_path / "ledger.txt").write_text(paged(6, needle_on=2).text, "utf-8")
+    (tmp_path / "broken.pdf").write_bytes(b"%PDF-1.4 broken")
+    reader = Reader(a_model(Oracle(FACTS)), MemAgent(), probe=False)
+    (asked,) = reader.ask_all(str(tmp_path), [QUESTION, QUESTION + "\0", QUESTION])
+    assert asked.answer is not None
+    assert ANSWER == asked.answer.text
+    assert any("skipped" in n and "broken.pdf" in n for n in asked.answer.notes)
+
+
 def test_a_fault_is_raised_plainly() -> None:
     """A broken strategy is no group of errors."""
 

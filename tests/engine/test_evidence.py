@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from memreader.document import Span
 from memreader.evidence import SUPPORTED, align, locate, says_not_found, support
-from memreader.words import sentences
+from memreader.words import sentences, yes_or_no
 
 PASSAGE = (
     "The council met in June. It did not approve the bridge over the Tarn in 1998, although the "
@@ -126,3 +126,17 @@ def test_a_located_sentence_is_marked_as_located() -> None:
 def test_not_found_is_recognised(answer: str, expected: bool) -> None:
     """The phrases of not knowing, and not a plain no."""
     assert expected == says_not_found(answer)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("yes", True), ("**Yes**, it does", True), ("Oui.", True), ("是的", True), ("no", False),
+        ("No, nothing", False), ("None", False), ("没有新内容", False), ("不相关", False),
+        ("Noteworthy: two facts", None), ("Not sure", None), ("Now yes", None), ("January", None),
+        ("", None),
+    ],
+)  # fmt: skip
+def test_yes_and_no_are_told_by_a_whole_word(text: str, said: bool | None) -> None:
+    """A word that only begins like one is neither."""
+    assert yes_or_no(text) is said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -52,6 +53,27 @@ def test_a_sentence_of_two_facts_rests_on_both() -> None:
     both = notes.added(Item(GAUGE, (), 2))
     assert len(both.items) == 2
     assert both.added(Item(FERRY)) == both
+
+
+@pytest.mark.parametrize("mark", ["", "- ", "* ", "{n}. ", "({n}) "])
+def test_facts_one_a_line_each_rest_on_their_own_place(mark: str) -> None:
+    """The form that prompts ask for, without full stops as most models write it, or numbered."""
+    facts = [FERRY.rstrip("."), GAUGE.rstrip("."), "The lease of the quay ends in 1987"]
+    notes = Notes()
+    for index, fact in enumerate(facts):
+        told = [mark.format(n=n) + f for n, f in enumerate(facts[: index + 1], start=1)]
+        text = f"Some words. {fact}. More."
+        notes = notes.rewritten("\n".join(told), chunk(text, index, 100 * index))
+    assert facts == [item.text for item in notes.items]
+    assert [
+        [(100 * i + 12, 100 * i + 12 + len(fact))] for i, fact in enumerate(facts)
+    ] == places(notes)  # fmt: skip
+
+
+def test_a_line_that_begins_with_a_figure_keeps_it() -> None:
+    """Only numbers that count from 1 are those of a list."""
+    told = "1987 was the year\n3.5 fathoms is the depth"
+    assert told.splitlines() == [i.text for i in Notes().rewritten(told, chunk(FERRY)).items]
 
 
 def test_invented_sentences_rest_on_nothing() -> None:

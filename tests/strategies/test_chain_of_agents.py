@@ -47,6 +47,12 @@ class TestMerge(StrategyContract):
     strategy = replace(SMALL, topology="merge")
 
 
+class TestChains(StrategyContract):
+    """Two chains side by side, and a judge."""
+
+    strategy = replace(SMALL, paths="bidirectional")
+
+
 def read(llm: Any, document: Document, strategy: ChainOfAgents = SMALL, **how: Any) -> Answer:
     """One reading in a window of 3,072 tokens."""
     model = a_model(llm, window=3072, **how)
@@ -115,6 +121,49 @@ def test_the_unit_has_a_hard_cap() -> None:
         told = fenced(prompt, "notes")
         assert 0 < count(told) <= SMALL.unit_tokens
         assert all(line.endswith(".") for line in told.splitlines())
+
+
+@pytest.mark.parametrize(("window", "count"), [(2048, 5), (2048, 8), (4096, 5)])
+def test_a_judge_can_see_all_units_however_full(window: int, count: int) -> None:
+    """With the published caps, five full units are more than a small window: they share it."""
+    strategy = ChainOfAgents(paths="permutation", path_count=count)
+
+    def worker(prompt: str) -> str:
+        kept = NEEDLE if NEEDLE in prompt else "A quay."
+        return f"Notes: {kept}\n" + "\n".join(f"Barrel {i} came on day {i}" for i in range(90))
+
+    llm = ByCall(SIGNS, worker=worker, judge=lambda _: f"Answer: {ANSWER}")
+    model = a_model(llm, window=window)
+    answer = Reader(model, strategy, probe=False).ask(paged(20, needle_on=4), QUESTION)
+    (judged,) = llm.prompts["judge"]
+    assert all(NEEDLE in fenced(judged, f"notes {i}") for i in range(1, count + 1))
+    assert (ANSWER, "complete", [4]) == (
+        answer.text, answer.status, [c.page for c in answer.citations]
+    )  # fmt: skip
+
+
+def test_more_units_than_a_judge_can_see_are_refused_before_any_call() -> None:
+    """It says which options to change."""
+    strategy = ChainOfAgents(paths="permutation", path_count=200)
+    model = a_model(ByCall(SIGNS), window=2048)
+    with pytest.raises(ConfigurationError, match="Lower path_count, use selection=vote"):
+        Reader(model, strategy, probe=False).ask(paged(3), QUESTION)
+
+
+def test_notes_that_do_not_fit_the_manager_go_by_the_question() -> None:
+    """Not by their place: what bears on the question stays, wherever it stands."""
+
+    def useful(prompt: str) -> str:
+        told = [NEEDLE] if NEEDLE in prompt else []
+        return "Notes: " + "\n".join(
+            [*told, *(line for line in fenced(prompt, "passage").splitlines()[:9])]
+        )
+
+    llm = ByCall(SIGNS, useful=useful, judge=lambda _: f"Answer: {ANSWER}")
+    strategy = replace(SMALL, topology="hierarchical", window=900)
+    answer = read(llm, paged(300, needle_on=297), strategy)
+    assert (ANSWER, [297]) == (answer.text, [c.page for c in answer.citations])
+    assert any("notes, those that have least to do with" in note for note in answer.notes)
 
 
 def test_a_fact_of_the_first_chunk_is_cited_at_the_end() -> None:

@@ -84,7 +84,13 @@ def test_the_memory_is_within_its_cap_in_the_next_prompt() -> None:
         assert 0 < WordCounter().count(fenced(prompt, "memory")) <= SMALL.memory_tokens
 
 
-@pytest.mark.parametrize("told", ["NO CHANGE", "no change.", "[NO INFORMATION]", "**NO CHANGE**"])
+@pytest.mark.parametrize(
+    "told",
+    [
+        "NO CHANGE", "no change.", "[NO INFORMATION]", "**NO CHANGE**", "NO CHANGE: only weather",
+        "NO CHANGE\\n(The section is about hens.)", "[NO INFORMATION]. It is about the weather.",
+    ],
+)  # fmt: skip
 def test_no_change_leaves_the_memory_word_for_word(told: str) -> None:
     """A cheap reply, first-class."""
     replies = iter([f"Memory: {NEEDLE}"])
@@ -137,6 +143,46 @@ def test_the_update_gate_keeps_the_memory_where_a_section_is_irrelevant() -> Non
     )
     read(llm, paged(40, needle_on=1), replace(SMALL, update_gate=True))
     assert NEEDLE == fenced(llm.prompts["answer"][0], "memory")
+
+
+@pytest.mark.parametrize("relevant", ["", "Relevant: it is about the lease\n"])
+def test_a_gate_that_does_not_say_no_lets_through(relevant: str) -> None:
+    """A model that leaves the gate out has not said that the section is irrelevant."""
+    llm = ByCall(
+        SIGNS,
+        update=lambda p: f"{relevant}Memory: {NEEDLE if NEEDLE in p else 'NO CHANGE'}",
+        answer=lambda _: f"Answer: {ANSWER}",
+    )
+    answer = read(llm, paged(40, needle_on=1), replace(SMALL, update_gate=True))
+    assert (ANSWER, [1]) == (answer.text, [c.page for c in answer.citations])
+
+
+def test_a_plain_model_passes_the_gate_which_it_cannot_work() -> None:
+    """It writes no gate: nothing is lost by that, and a note says so."""
+    model = a_model(Oracle(FACTS), window=3072, wire="plain")
+    answer = Reader(model, replace(SMALL, update_gate=True), probe=False).ask(
+        paged(40, needle_on=3), QUESTION
+    )
+    assert (ANSWER, [3]) == (answer.text, [c.page for c in answer.citations])
+    assert any("plain text only" in note for note in answer.notes)
+
+
+def test_a_fact_beside_the_marker_for_nothing_is_noted() -> None:
+    """Models write what they found, and the marker for what is missing still."""
+    replies = iter(["Memory: It rained on day 10."])
+    llm = ByCall(
+        SIGNS,
+        update=lambda p: next(
+            replies,
+            f"Memory: - {NEEDLE}\n- Date of the end: [NO INFORMATION]"
+            if NEEDLE in p
+            else "Memory: NO CHANGE",
+        ),
+        answer=lambda _: f"Answer: {ANSWER}",
+    )
+    answer = read(llm, paged(40, needle_on=30))
+    assert "It rained on day 10.\n" + NEEDLE == fenced(llm.prompts["answer"][0], "memory")
+    assert (ANSWER, [30]) == (answer.text, [c.page for c in answer.citations])
 
 
 def test_two_agreeing_exits_end_the_reading() -> None:
@@ -230,7 +276,18 @@ def test_operations_change_what_they_name_and_keep_the_rest() -> None:
     assert [(33, 61)] == [(s.start, s.end) for s in result.notes.items[2].sources]
 
 
-@pytest.mark.parametrize("changes", ["NO CHANGE", "", "KEEP 1\nKEEP 2"])
+def test_a_figure_after_add_belongs_to_the_fact() -> None:
+    """It is the number of a line only where a mark parts it from the fact."""
+    changes = (
+        "ADD 18 barrels came.\nADD 4: The quay is dry.\nREPLACE line 2: Ilse signed the lease."
+    )
+    assert [
+        "The lock is nine fathoms deep.", "Ilse signed the lease.", "18 barrels came.",
+        "The quay is dry.",
+    ] == [item.text for item in applied(OLD, changes, SECTION).notes.items]  # fmt: skip
+
+
+@pytest.mark.parametrize("changes", ["NO CHANGE", "", "KEEP 1\nKEEP 2", "[NO INFORMATION]"])
 def test_operations_that_change_nothing(changes: str) -> None:
     """All old facts stay, in their order."""
     assert applied(OLD, changes, SECTION).notes == OLD

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from memreader.answer import Answer
+from memreader.budget import Limits
 from memreader.contract import ANSWER, NEEDLE, QUESTION, StrategyContract, paged
-from memreader.document import Document
+from memreader.document import Corpus, Document
 from memreader.errors import ServerFault
 from memreader.reader import Reader
 from memreader.testing import WordCounter, a_model
@@ -109,6 +112,82 @@ def test_merges_go_in_groups_that_fit_and_lose_nothing() -> None:
         label = f"section {index + 1}>>>"
         assert 1 == sum(f" {label}\n{first_line(prompt)}" in p for p in merges), label
     assert 1.0 == answer.coverage.fraction_read
+
+
+def test_the_merges_of_a_pass_are_a_tree() -> None:
+    """Groups are merged side by side, and their results again; only the last sees the memory."""
+    number = iter(range(10_000))
+    llm = ByCall(
+        SIGNS,
+        extract=lambda p: f"New: yes\nNotes: {first_line(p)}",
+        merge=lambda p: f"Memory: Ship {next(number)} came in.",
+        answer=lambda _: "Answer: salt",
+    )
+    document, strategy = paged(400), replace(SMALL, passes=2, section_tokens=200)
+    model = a_model(llm, window=3072)
+    answer = Reader(model, strategy, probe=False).ask(document, QUESTION)
+    plan = strategy.plan(Corpus((document,)), QUESTION, model)
+    merges = llm.prompts["merge"]
+    remembering = [p for p in merges if fenced(p, "memory")]
+    assert len(remembering) == 1 < len(merges) - 2, "the first pass has no memory to see"
+    assert any("sections 1 to" in p for p in merges)
+    assert answer.usage.calls in plan.calls
+    sections = answer.coverage.chunks
+    assert plan.critical_path.maximum < sections
+    assert llm.order.index("answer") == len(llm.order) - 1
+
+
+@pytest.mark.parametrize("told", ["[NO INFORMATION]", "The clerk is thanked.", "asdf"])
+def test_a_merge_that_keeps_nothing_loses_no_extract(told: str) -> None:
+    """A merge has nothing to add: where all is gone from it, it has failed."""
+    llm = ByCall(
+        SIGNS, extract=needle, merge=lambda _: f"Memory: {told}",
+        answer=lambda _: f"Answer: {ANSWER}",
+    )  # fmt: skip
+    answer = read(llm, paged(20, needle_on=15))
+    assert (ANSWER, [15]) == (answer.text, [c.page for c in answer.citations])
+    assert any("kept nothing" in note for note in answer.notes)
+
+
+def test_what_a_merge_drops_is_forgotten_and_counted() -> None:
+    """It was noted by its section, and lost before it stood in a memory."""
+    llm = ByCall(
+        SIGNS,
+        extract=lambda p: f"New: yes\nNotes: {NEEDLE if NEEDLE in p else first_line(p)}",
+        merge=lambda _: f"Memory: {NEEDLE}", answer=lambda _: f"Answer: {ANSWER}",
+    )  # fmt: skip
+    answer = read(llm, paged(20, needle_on=15), replace(SMALL, passes=1))
+    assert answer.forgot is not None
+    assert answer.coverage.chunks - 1 == answer.forgot.facts == answer.forgot.noted - 1
+
+
+def test_a_cap_among_the_merges_loses_no_extract() -> None:
+    """What has been told already is joined by code, within the memory's cap."""
+    llm = ByCall(
+        SIGNS,
+        extract=lambda p: f"New: yes\nNotes: {NEEDLE if NEEDLE in p else first_line(p)}",
+        merge=lambda p: "Memory:\n" + fenced(p, "section 1"), answer=lambda _: f"Answer: {ANSWER}",
+    )  # fmt: skip
+    strategy = replace(SMALL, passes=1, section_tokens=200)
+    document, model = paged(100, needle_on=60), a_model(llm, window=3072)
+    Reader(model, strategy, probe=False).ask(document, QUESTION)
+    sections = llm.order.count("extract")
+    limits = Limits(calls=sections + 2)
+    answer = Reader(model, strategy, limits=limits, probe=False).ask(document, QUESTION)
+    assert (ANSWER, "partial", [60]) == (
+        answer.text, answer.status, [c.page for c in answer.citations]
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("said", ["Noteworthy: one fact", "Now yes"])
+def test_only_a_no_filters(said: str) -> None:
+    """A word that begins like it does not."""
+    llm = ByCall(
+        SIGNS,
+        extract=lambda p: f"New: {said}\nNotes: {NEEDLE if NEEDLE in p else '[NO INFORMATION]'}",
+        merge=lambda _: f"Memory: {NEEDLE}", answer=lambda _: f"Answer: {ANSWER}",
+    )  # fmt: skip
+    assert ANSWER == read(llm, paged(20, needle_on=7)).text
 
 
 def test_a_failed_section_counts_as_failed() -> None:

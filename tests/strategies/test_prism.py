@@ -465,6 +465,18 @@ def test_a_needle_in_chunk_3_of_100_is_still_cited_at_the_end() -> None:
 # --- the cost index ------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("wire", ["labelled", "schema"])
+@pytest.mark.parametrize("schema", [s for s in SHIPPED if s != "generic"])
+def test_the_oracle_finds_and_cites_with_every_schema(schema: str, wire: Any) -> None:
+    """It writes by the forms that the prompt shows, whatever the schema is."""
+    model = a_model(Oracle(FACTS), window=3072, wire=wire)
+    strategy = Prism(schema=schema, chunk_tokens=300)
+    answer = Reader(model, strategy, probe=False).ask(paged(30, needle_on=4), QUESTION)
+    assert (ANSWER, "complete", [4]) == (
+        answer.text, answer.status, [c.page for c in answer.citations]
+    )  # fmt: skip
+
+
 def test_the_cost_index_of_a_hand_made_log() -> None:
     """Input less the prefix shared with the call before, and three times the output."""
     count = WordCounter().count

@@ -12,6 +12,8 @@ from memreader.structured import Shape
 
 LEAST = 64
 """Tokens of text below which a call is not worth making."""
+SMALLEST = 16
+"""Tokens of the smallest unit that options may ask for."""
 FENCED = 48
 """Tokens of the marker lines around notes and passage, from above."""
 
@@ -27,6 +29,14 @@ class Budget:
     worker: int
     """Of the worker's prompt beside unit and text."""
     manager: int
+    """Of the last call's prompt beside the units."""
+    window: int
+    """Tokens of a call in all."""
+
+    @property
+    def shown(self) -> int:
+        """Tokens of units that fit the last call, marker lines and all."""
+        return self.window - self.manager - self.reply
 
     @classmethod
     def of(
@@ -39,12 +49,24 @@ class Budget:
         unit: int,
         reply: int,
         reserved: bool,
+        ends: int | None,
     ) -> Budget:
-        """Raises ConfigurationError where the window leaves no room to read in."""
+        """`ends` is how many units the last call sees; None: as many as fit it.
+
+        Raises ConfigurationError where the window leaves no room to read in.
+        """
         window = min(window, rendering.model.window)
         unit, reply = min(unit, window // 4), min(reply, window // 4)
         worker = rendering.tokens("worker", {**values[0], "notes": "", "passage": ""}, shapes[0])
-        manager = rendering.tokens("manager", {**values[1], "notes": ""}, shapes[1])
+        last = "manager" if ends == 1 else "judge"
+        manager = rendering.tokens(last, {**values[1], "notes": ""}, shapes[1])
+        # Units grow to their cap: all of them have to fit the call in which a judge sees them.
+        unit = min(unit, (window - manager - reply) // (ends or 1) - FENCED)
+        if unit < SMALLEST:
+            raise ConfigurationError(
+                f"A judge cannot see the units of {ends} chains in a call of {window:,} tokens. "
+                f"Lower path_count, use selection=vote, or raise the window."
+            )
         text = window - worker - FENCED
         # The paper's formula (appendix) takes neither unit nor reply off; that only works where
         # the window that counts is smaller than the model's own.
@@ -63,4 +85,4 @@ class Budget:
                 f"{window:,} tokens of a call: too little is left to read with. Ask a shorter "
                 f"question, or raise the window, or lower unit_tokens."
             )
-        return cls(chunk_budget(text, rendering.model), unit, reply, worker, manager)
+        return cls(chunk_budget(text, rendering.model), unit, reply, worker, manager, window)

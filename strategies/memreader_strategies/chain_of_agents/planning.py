@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from memreader.plan import NOTHING, Plan, Range
-from memreader_strategies.chain_of_agents.budget import Budget
+from memreader_strategies.chain_of_agents.budget import FENCED, Budget
 
 if TYPE_CHECKING:
     from memreader_strategies.chain_of_agents.strategy import ChainOfAgents
@@ -25,6 +25,13 @@ def chains_of(options: ChainOfAgents) -> int:
             return options.path_count
 
 
+def ends_of(options: ChainOfAgents) -> int | None:
+    """How many units the last call sees; None: as many as there are and fit."""
+    if options.topology != "chain":
+        return None if options.topology == "hierarchical" else 1
+    return 1 if options.selection == "vote" else chains_of(options)
+
+
 def planned(options: ChainOfAgents, budget: Budget, sizes: list[int]) -> Plan:
     """Calls, tokens and critical path for chunks of these sizes."""
     n, text = len(sizes), sum(sizes)
@@ -38,25 +45,24 @@ def planned(options: ChainOfAgents, budget: Budget, sizes: list[int]) -> Plan:
     calls = workers + managers
     unit = 0 if options.topology == "merge" else budget.unit
     serial = n + (1 if managers else 0) if options.topology == "chain" else 1 + managers
-    shown = managers * (budget.manager + p * unit)
-    if options.topology == "hierarchical":
-        shown = managers * (budget.manager + n * unit)
+    ends = p if options.topology == "chain" and options.selection == "judge" else 1
+    ends = n if options.topology == "hierarchical" else ends
+    shown = managers * (budget.manager + min(budget.shown, ends * (unit + FENCED)))
     inside = unit if options.topology == "chain" else 0
     fixed = p * text + workers * budget.worker
     # Chains that begin with the same chunk share its call.
     least = workers if p == 1 else n
-    repairs = 2 * max(budget.unit, budget.reply) + 400
     return Plan(
-        calls=Range(least, calls, 2 * calls),
+        calls=Range(least, calls, calls),
         input_tokens=Range(
             text + least * budget.worker,
             fixed + workers * inside // TYPICAL + shown // TYPICAL + managers * budget.manager,
-            fixed + workers * (inside + 48) + shown + calls * repairs,
+            fixed + workers * (inside + FENCED) + shown,
         ),
         output_tokens=Range(
             least,
             (workers * budget.unit + managers * budget.reply) // TYPICAL,
-            2 * (workers * budget.unit + managers * budget.reply),
+            workers * budget.unit + managers * budget.reply,
         ),
-        critical_path=Range(1, serial, 2 * serial),
-    )
+        critical_path=Range(n if options.topology == "chain" else 1, serial, serial),
+    ).repaired(max(budget.unit, budget.reply))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from memreader.errors import ConfigurationError
 from memreader.rendering import Rendering
 from memreader_strategies.chain_of_agents.budget import Budget
+from memreader_strategies.chain_of_agents.planning import ends_of
 from memreader_strategies.chain_of_agents.shapes import Final, LongText, Unit, role_of
 
 if TYPE_CHECKING:
@@ -45,5 +46,6 @@ def prepared(options: ChainOfAgents, question: str, rendering: Rendering) -> tup
         unit=options.unit_tokens,
         reply=options.reply_tokens,
         reserved=options.split == "reserved",
+        ends=ends_of(options),
     )
     return budget, words

@@ -17,7 +17,7 @@ from memreader.memory.notes import Notes
 from memreader.prompts import Untrusted, Value
 from memreader.run import Run
 from memreader_strategies.chain_of_agents.budget import FENCED, Budget
-from memreader_strategies.chain_of_agents.planning import chains_of
+from memreader_strategies.chain_of_agents.planning import ends_of
 from memreader_strategies.chain_of_agents.prepared import Words, prepared
 from memreader_strategies.chain_of_agents.shapes import Unit
 
@@ -39,7 +39,8 @@ class Reading:
         budget, words = prepared(options, question, run.rendering)
         run.note(f"Chunks of at most {budget.text:,} tokens, units of {budget.unit:,}.")
         run.reserve(
-            input_tokens=budget.manager + chains_of(options) * (budget.unit + FENCED),
+            input_tokens=budget.manager
+            + min(budget.shown, (ends_of(options) or budget.shown) * (budget.unit + FENCED)),
             output_tokens=budget.reply,
         )
         return cls(options, run, budget, words)

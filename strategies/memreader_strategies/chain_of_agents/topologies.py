@@ -7,7 +7,7 @@ from typing import Literal
 from memreader.answer import NOT_FOUND, Draft
 from memreader.chunking import Chunk
 from memreader.errors import CallFailed
-from memreader.evidence import says_not_found
+from memreader.evidence import relevance, says_not_found
 from memreader.memory.notes import Notes
 from memreader.prompts import Value
 from memreader.structured import Shape
@@ -41,16 +41,21 @@ async def hierarchical(reading: Reading) -> Draft:
 
 
 def _fitting(reading: Reading, ends: list[Notes]) -> list[Notes]:
-    """The notes that fit one call, in document order; what is left out is said."""
-    left = reading.run.model.window - reading.budget.manager - reading.budget.reply
+    """The notes that bear most on the question and fit one call; what is left out is said."""
+    left = reading.budget.shown
     kept: list[Notes] = []
-    for notes in ends:
-        left -= reading.run.model.counter.count(notes.text) + FENCED
-        if left < 0:
-            reading.run.note(f"{len(ends) - len(kept):,} of {len(ends):,} notes do not fit.")
-            break
-        kept.append(notes)
-    return kept
+    ranked = sorted(ends, key=lambda n: relevance(reading.run.question, n.text).score, reverse=True)
+    for notes in ranked:
+        size = reading.run.model.counter.count(notes.text) + FENCED
+        if size <= left:
+            left -= size
+            kept.append(notes)
+    if len(kept) < len(ends):
+        reading.run.note(
+            f"{len(ends) - len(kept):,} of {len(ends):,} notes, those that have least to do with "
+            f"the question, do not fit the manager's call."
+        )
+    return [notes for notes in ends if notes in kept]
 
 
 async def _alone(

@@ -6,10 +6,13 @@ import re
 from dataclasses import dataclass
 
 from memreader.chunking import Chunk
+from memreader.evidence import says_not_found
 from memreader.memory.notes import Notes
 
 _LINE = re.compile(
-    r"^[\s\-*•]*(?P<op>ADD|REPLACE|KEEP|NO CHANGE)\b\s*(?P<number>\d+)?\s*[:.)-]*\s*(?P<text>.*)$",
+    # A figure after ADD is the line's number where a mark parts it from the fact, else of the fact.
+    r"^[\s\-*•]*(?:(?P<op>REPLACE|KEEP|NO CHANGE)\b\s*(?:line\s*)?(?P<number>\d+)?"
+    r"|ADD\b(?:\s*\d+\s*[:.)-](?=\s))?)\s*[:.)-]*\s*(?P<text>.*)$",
     re.IGNORECASE,
 )
 
@@ -37,8 +40,9 @@ def applied(notes: Notes, changes: str, chunk: Chunk) -> Applied:
     for line in filter(None, map(str.strip, changes.splitlines())):
         match = _LINE.match(line)
         text = (match["text"] if match else line.lstrip("-*• ")).strip()
-        operation = match["op"].upper() if match else "ADD"
-        if operation in ("KEEP", "NO CHANGE"):
+        operation = (match["op"] or "ADD").upper() if match else "ADD"
+        nothing = operation == "ADD" and text and says_not_found(text)
+        if nothing or operation in ("KEEP", "NO CHANGE"):
             continue
         number = int(match["number"]) if match and match["number"] else None
         if not text or (operation == "REPLACE" and not (number and 0 < number <= len(items))):

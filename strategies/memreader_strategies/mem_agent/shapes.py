@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import Any, ClassVar
 
@@ -67,13 +68,12 @@ def update_shape(
     return create_model("Update", __base__=Update, **fields)
 
 
-def says_yes(text: str) -> bool:
-    """Whether a field says yes."""
-    return text.strip().casefold().strip("*_.\"' ").startswith(("yes", "oui", "ja", "sí", "是"))
+_NO_CHANGE = re.compile(
+    # In capitals it is our marker, whatever explains it; in other letters it may begin a fact.
+    rf"\W*(?:{NO_CHANGE}S?\b(?!\s+[A-Z]{{2}})|(?i:no\W?changes?|none|unchanged)\W*$)"
+)
 
 
 def no_change(text: str) -> bool:
     """The cheap reply: nothing in the section helps."""
-    return " ".join(text.split()).strip("*_.\"'[]() ").casefold() in (
-        NO_CHANGE.casefold(), "no changes", "nochange", "none", "unchanged",
-    )  # fmt: skip
+    return _NO_CHANGE.match(text) is not None

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 FENCED = 96
 """Tokens of marker lines and of a plan, from above."""
+VERDICT = 32
+"""Tokens of a reply on whether reading may stop."""
 TYPICAL = 3
 """A reply is expected to take a third of its cap."""
 
@@ -68,18 +70,17 @@ class Sizes:
         fixed = text + n * update + answer
         memories = 2 if options.recall else 1
         spent = most * (memories * self.memory + FENCED) + checks * answer
-        repairs = 2 * max(self.memory, self.answer) + 400
         return Plan(
-            calls=Range(least, n + 1, 2 * most),
+            calls=Range(least, n + 1, most),
             input_tokens=Range(
                 (min(sections) + update) * least if least < n else text + n * update,
                 fixed + (n + 1) * self.memory // TYPICAL,
-                fixed + spent + most * repairs,
+                fixed + spent,
             ),
             output_tokens=Range(
                 least,
                 (n * self.memory + self.answer) // TYPICAL,
-                2 * (n * self.memory + self.answer + 32 * checks),
+                n * self.memory + self.answer + VERDICT * checks,
             ),
-            critical_path=Range(least, n + 1, 2 * most),
-        )
+            critical_path=Range(least, n + 1, most),
+        ).repaired(max(self.memory, self.answer))

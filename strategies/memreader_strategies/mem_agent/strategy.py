@@ -30,6 +30,7 @@ from memreader.plan import Plan
 from memreader.prompts import Fence, PromptFiles, Untrusted, Value
 from memreader.rendering import Rendering
 from memreader.run import Run
+from memreader.words import yes_or_no
 from memreader_strategies.mem_agent.changes import applied, numbered
 from memreader_strategies.mem_agent.recall import best_match
 from memreader_strategies.mem_agent.shapes import (
@@ -37,10 +38,9 @@ from memreader_strategies.mem_agent.shapes import (
     Update,
     Verdict,
     no_change,
-    says_yes,
     update_shape,
 )
-from memreader_strategies.mem_agent.sizes import Sizes
+from memreader_strategies.mem_agent.sizes import VERDICT, Sizes
 
 
 @dataclass(frozen=True)
@@ -129,20 +129,22 @@ class _Reading:
     def of(cls, options: MemAgent, question: str, run: Run) -> _Reading:
         sizes = Sizes.of(options, question, run.rendering)
         run.note(f"Sections of at most {sizes.section:,} tokens, a memory of {sizes.memory:,}.")
+        if run.model.wire == "plain" and options.shape != MemAgent().shape:
+            run.note("The model answers in plain text only: the options of an update do nothing.")
         run.reserve(input_tokens=sizes.overheads[1] + 2 * sizes.memory, output_tokens=sizes.answer)
         return cls(options, run, sizes, question.strip() or run.rendering.files["query_free"])
 
     async def step(self, section: Chunk) -> None:
         """Step 3, and what the options hang on it."""
         reply = await self._update(section)
-        gated = self.options.update_gate and not says_yes(getattr(reply, "relevant", "yes"))
-        if not gated:
+        # A gate that says neither yes nor no lets through: shutting it loses what was told.
+        if yes_or_no(getattr(reply, "relevant", "")) is not False:
             self.notes = self._rewritten(str(getattr(reply, "memory", "")), section)
         ahead = str(getattr(reply, "plan", "")).strip()
         self.ahead = self.ahead if says_not_found(ahead) else ahead
         self.past.append(self.notes)
         self._recall(str(getattr(reply, "recall", "")))
-        self.enough = self.enough + 1 if says_yes(getattr(reply, "enough", "")) else 0
+        self.enough = self.enough + 1 if yes_or_no(getattr(reply, "enough", "")) else 0
         self.run.remember(self.notes, chunk=section.index)
 
     async def _update(self, section: Chunk) -> Update:
@@ -187,7 +189,7 @@ class _Reading:
             verdict = await self.run.ask_for(
                 Verdict,
                 "verify",
-                max_tokens=32,
+                max_tokens=VERDICT,
                 values={"question": self.question, "memory": self._shown()},
                 sources=self.notes.evidence,
             )
@@ -196,7 +198,7 @@ class _Reading:
         except BudgetExceeded as error:
             self.run.cap(error)
             return True
-        return says_yes(verdict.enough)
+        return yes_or_no(verdict.enough) is True
 
     async def rescue(self) -> None:
         """What the memory forgot is shown to it once more, where the reader wants that."""

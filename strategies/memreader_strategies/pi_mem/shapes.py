@@ -38,8 +38,3 @@ class Final(Shape):
 
     plain: ClassVar[PlainForm | None] = PlainForm("answer")
     answer: str = Field(title="Answer", description="the final answer, or [NO INFORMATION]")
-
-
-def says_no(text: str) -> bool:
-    """Whether the check says no; the released code lets a missing tag count as yes."""
-    return text.strip().casefold().strip("*_.\"' ").startswith(("no", "non", "nein", "否", "没有"))

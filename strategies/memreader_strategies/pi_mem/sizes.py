@@ -28,7 +28,7 @@ class Sizes:
     memory: int
     answer: int
     extracts: int
-    """Of all extracts in one merge call."""
+    """Of all extracts in one merge call: two at least, whatever their sizes."""
     overheads: tuple[int, int, int]
     """Of the prompts of extract, merge and answer beside what they show."""
 
@@ -49,7 +49,7 @@ class Sizes:
         )
         section = window - overheads[0] - 2 * FENCED - memory - extract
         extracts = window - overheads[1] - FENCED - 2 * memory
-        if section < 64 or extracts < extract + FENCED:
+        if section < 64 or extracts < 2 * (max(memory, extract) + FENCED):
             raise ConfigurationError(
                 f"Prompt and question take {max(overheads):,} and memory and reply "
                 f"{memory + extract:,} of the window of {window:,} tokens: too little is left to "
@@ -65,14 +65,12 @@ class Sizes:
         if not n:
             return NOTHING
         extract, merge, answer = self.overheads
-        merges = -(-n // max(1, self.extracts // (self.extract + FENCED)))
+        merges, depth = self._tree(n)
         p = options.passes
         usual = min(p, 2)
-        most = p * (n + merges) + 1
-        repairs = 2 * max(self.extract, self.memory, self.answer) + 400
         memory, told = self.memory // TYPICAL, self.extract // TYPICAL
         return Plan(
-            calls=Range(n, usual * n + 2, 2 * most),
+            calls=Range(n, usual * n + 2, p * (n + merges) + 1),
             input_tokens=Range(
                 text + n * extract,
                 usual * (text + n * (extract + memory)) + merge + told + answer + memory,
@@ -80,13 +78,21 @@ class Sizes:
                 + p * merges * (merge + 2 * self.memory + self.extracts)
                 + answer
                 + self.memory
-                + FENCED
-                + most * repairs,
+                + FENCED,
             ),
             output_tokens=Range(
                 n,
                 usual * n * told // 2 + memory + self.answer // TYPICAL,
-                2 * (p * (n * self.extract + merges * self.memory) + self.answer),
+                p * (n * self.extract + merges * self.memory) + self.answer,
             ),
-            critical_path=Range(1, usual + 2, 2 * (p * (1 + merges) + 1)),
-        )
+            critical_path=Range(1, usual + 2, p * (1 + depth) + 1),
+        ).repaired(max(self.extract, self.memory, self.answer))
+
+    def _tree(self, leaves: int) -> tuple[int, int]:
+        """Merges of a pass and their levels, where every section has a full extract."""
+        merges = depth = 0
+        size = self.extract
+        while not depth or leaves > 1:
+            leaves = -(-leaves // (self.extracts // (size + FENCED)))
+            merges, depth, size = merges + leaves, depth + 1, self.memory
+        return merges, depth

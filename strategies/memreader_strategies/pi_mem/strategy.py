@@ -13,7 +13,7 @@ Calls: at most P (n + merges) + 1. Critical path: at most P (1 + depth of the me
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from memreader.answer import NOT_FOUND, Draft
 from memreader.chunking import Chunk, chunk_document
@@ -27,10 +27,13 @@ from memreader.plan import Plan
 from memreader.prompts import Fence, PromptFiles, Untrusted, Value
 from memreader.rendering import Rendering
 from memreader.run import Run
-from memreader_strategies.pi_mem.shapes import Extract, Final, Merged, says_no
+from memreader.words import yes_or_no
+from memreader_strategies.pi_mem.shapes import Extract, Final, Merged
 from memreader_strategies.pi_mem.sizes import FENCED, Sizes
 
 Found = tuple[Chunk, Notes]
+Part = tuple[str, Notes]
+"""What one or more sections tell, with their numbers."""
 
 
 @dataclass(frozen=True)
@@ -131,46 +134,65 @@ class _Reading:
             )
         except CallFailed:
             return None
-        if says_no(reply.new) and self.run.model.wire != "plain":
+        if yes_or_no(reply.new) is False:  # as released: a missing check counts as yes
             return Notes()
         new = self.run.noted(Notes(), reply.notes, section, self.sizes.extract)
         known = [item for item in new.items if not self.notes.knows(item)]
         return Notes(tuple(known))
 
     async def merge(self, found: list[Found], number: int) -> None:
-        """Step 4: in one call where all fits, else group by group, the memory carried along."""
+        """Step 4: a tree of calls, the last of which also sees the memory."""
+        told = Notes(tuple(item for _, notes in found for item in notes.items))
         if self.run.model.wire == "plain":  # such a model drops what it copies: code joins
-            self._joined(found)
+            new = self._joined(self.notes, told)
         else:
-            for group in self._groups(found):
-                await self._merge(group, number)
-                if self.run.capped:
-                    break
+            new = await self._tree([(f"section {s.index + 1}", n) for s, n in found], number)
+        # What was told and is not in the memory now was noted and lost at once.
+        self.notes = replace(new, cut=told.items)
         self.run.remember(self.notes, chunk=found[-1][0].index)
 
-    def _joined(self, found: list[Found]) -> None:
-        for _, notes in found:
+    def _joined(self, *several: Notes) -> Notes:
+        """Notes put together by code, within the cap of the memory."""
+        whole = Notes()
+        for notes in several:
             for item in notes.items:
-                self.notes = self.notes.added(item)
-        self.notes = self.run.cut(self.notes, self.sizes.memory)
+                whole = whole.added(item)
+        return self.run.cut(whole, self.sizes.memory)
 
-    def _groups(self, found: list[Found]) -> list[list[Found]]:
-        """Extracts in groups that fit a call beside the memory; each extract is one at most."""
-        groups: list[list[Found]] = []
+    async def _tree(self, parts: list[Part], number: int) -> Notes:
+        """Groups that fit a call are merged side by side until one group is left."""
+
+        async def merged(group: list[Part]) -> Part:
+            if len(group) == 1:
+                return group[0]
+            first, last = group[0][0].split()[1], group[-1][0].split()[-1]
+            label = f"sections {first} to {last}"
+            return label, await self._merge(group, Notes(), number)
+
+        while len(groups := self._groups(parts)) > 1:
+            merging = await self.run.map(merged, groups)
+            if self.run.capped:
+                return self._joined(self.notes, *(notes for _, notes in parts))
+            parts = merging
+        return await self._merge(parts, self.notes, number)
+
+    def _groups(self, parts: list[Part]) -> list[list[Part]]:
+        """Parts in groups that fit a call beside the memory; two fit at least."""
+        groups: list[list[Part]] = []
         left = 0
-        for section, notes in found:
+        for label, notes in parts:
             size = self.run.model.counter.count(notes.text) + FENCED
             if not groups or size > left:
                 groups.append([])
                 left = self.sizes.extracts
-            groups[-1].append((section, notes))
+            groups[-1].append((label, notes))
             left -= size
         return groups
 
-    async def _merge(self, group: list[Found], number: int) -> None:
-        extracts = [Untrusted(notes.text, f"section {s.index + 1}") for s, notes in group]
-        before = self.notes
-        every = Notes(before.items + tuple(i for _, notes in group for i in notes.items))
+    async def _merge(self, group: list[Part], memory: Notes, number: int) -> Notes:
+        """One call; where it fails or says nothing of its extracts, code joins them."""
+        several = [memory, *(notes for _, notes in group)]
+        every = Notes(tuple(item for notes in several for item in notes.items))
         try:
             reply = await self.run.ask_for(
                 Merged,
@@ -178,19 +200,23 @@ class _Reading:
                 max_tokens=self.sizes.memory,
                 values={
                     "question": self.question,
-                    "memory": _memory(before),
-                    "extracts": extracts,
+                    "memory": _memory(memory),
+                    "extracts": [Untrusted(notes.text, label) for label, notes in group],
                 },
                 sources=every.evidence,
                 temperature=self.options.temperature,
             )
-            self.notes = self.run.cut(every.retold(reply.memory), self.sizes.memory)
         except CallFailed as error:  # the released code keeps the old memory and loses the pass
             self.run.note(f"A merge of pass {number} failed; its extracts are joined: {error}")
-            self.notes = self.run.cut(every, self.sizes.memory)
+            return self._joined(*several)
         except BudgetExceeded as error:
             self.run.cap(error)
-            self.notes = self.run.cut(every, self.sizes.memory)
+            return self._joined(*several)
+        new = every.retold(reply.memory)
+        if every.sources and not new.sources:
+            self.run.note(f"A merge of pass {number} kept nothing; its extracts are joined.")
+            return self._joined(*several)
+        return self.run.cut(new, self.sizes.memory)
 
     async def answer(self) -> Draft:
         """Step 5. An empty memory has no answer, and takes no call."""

@@ -106,6 +106,9 @@ def _places(kind: Kind, path: Path = ()) -> Iterator[tuple[Path, Path, Any]]:
         case Record():
             for field in kind.fields:
                 yield from _places(field.kind, (*path, field.name))
+        case MapOf() if isinstance(kind.value, MapOf):
+            # Down to the inner key: a form for the whole inner map could only be used once.
+            yield from _places(kind.value, (*path, "a key"))
         case MapOf():
             yield (*path, "a key"), (*path, "a key"), _sample(kind.value)
         case ListOf():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from memreader.errors import ConfigurationError
@@ -106,26 +106,31 @@ class Sizes:
             return NOTHING
         revise, answer, generate = self.overheads
         schemas = Range(1, 1, ATTEMPTS) if self.schema else Range.exactly(0)
-        # At most: asked again once for each chunk, and each reply repaired once.
-        calls = Range(n, n + 1, 4 * n + 2) + schemas
+        # At most asked again once for each chunk.
+        calls = Range(n, n + 1, 2 * n + 1)
         once = text + n * revise
-        repairs = 2 * n * (self.reply + 400) + self.answer + 400
         most = self.memory + FENCED
-        return Plan(
+        typed = Plan(
             calls=calls,
             input_tokens=Range(
-                once - 2 * n * self.schema + generate,
-                once + answer + generate + (n + 1) * min(self.memory, 20 * n) // 2,
-                2 * (once + n * (most + AGAIN)) + answer + most + repairs
-                + ATTEMPTS * (generate + FENCED + 800),
+                once - 2 * n * self.schema,
+                once + answer + (n + 1) * min(self.memory, 20 * n) // 2,
+                2 * (once + n * (most + AGAIN)) + answer + most,
             ),
             output_tokens=Range(
-                n,
-                (n * self.reply + self.answer + self.schema) // TYPICAL,
-                4 * n * self.reply + 2 * self.answer + 2 * ATTEMPTS * self.schema,
+                n, (n * self.reply + self.answer) // TYPICAL, 2 * n * self.reply + self.answer
             ),
             critical_path=calls,
-        )  # fmt: skip
+        ).repaired(max(self.reply, self.answer))  # fmt: skip
+        return replace(  # the schema is written in free text, which is not repaired
+            typed,
+            calls=typed.calls + schemas,
+            input_tokens=typed.input_tokens
+            + Range(generate, generate, ATTEMPTS * (generate + FENCED + 800)),
+            output_tokens=typed.output_tokens
+            + Range(0, self.schema // TYPICAL, 2 * ATTEMPTS * self.schema),
+            critical_path=typed.critical_path + schemas,
+        )
 
 
 def generate_values(question: str, rendering: Rendering) -> dict[str, Value]:

@@ -120,6 +120,16 @@ def test_the_collapse_ends_whatever_the_model_writes() -> None:
     assert len(llm.prompts["collapse"]) < len(llm.prompts["map"])
 
 
+def test_small_chunks_do_not_cut_records() -> None:
+    """Where a call of `chunk_size` holds prompts and little more, records are kept whole."""
+    llm = ByStage(
+        map=lambda _: record("nine", words=200), collapse=lambda _: record("nine", words=200),
+        reduce=reduced(),
+    )  # fmt: skip
+    answer = read(llm, paged(12), chunk_size=1200)
+    assert not [note for note in answer.notes if "was cut" in note]
+
+
 def test_without_survivors_no_call_is_made() -> None:
     """Nothing anywhere: not found, and neither collapse nor reduce is asked."""
     llm = ByStage(map=lambda _: NONE)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from memreader_strategies.map_reduce.strategy import MapReduce
 
 
+FENCED = 24
+"""Tokens of the fence and the header around a record, from above."""
 SEAMS = 8
 """Tokens that parts counted alone may have more of when they stand together, from above."""
 
@@ -62,7 +64,9 @@ class Stages:
             for stage, shape in shapes(preset)
         )
         text = total - overheads[0] - reply
-        group = total - max(overheads[1:]) - reply
+        beside = max(overheads[1:]) + reply
+        # Calls over records may be larger than those over text, so that two whole records fit.
+        group = max(total - beside, min(model.window - beside, 2 * (reply + FENCED)))
         if min(text, group) < 64:
             raise ConfigurationError(
                 f"Prompt and question take {max(overheads):,} and the reply {reply:,} of the "

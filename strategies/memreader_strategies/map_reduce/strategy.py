@@ -40,10 +40,7 @@ from memreader_strategies.map_reduce.records import (
     merged,
     rests,
 )
-from memreader_strategies.map_reduce.stages import Stages, values_for
-
-FENCED = 24
-"""Tokens of the fence and the header around a record, from above."""
+from memreader_strategies.map_reduce.stages import FENCED, Stages, values_for
 
 
 @dataclass(frozen=True)
@@ -51,7 +48,7 @@ class MapReduce:
     """Map every chunk to a structured record, collapse, reduce."""
 
     chunk_size: int = 4096
-    """Tokens of one call in all: prompt, question, text and reply."""
+    """Tokens of a map call in all: prompt, question, text and reply; other calls may take more."""
     reply_tokens: int = 600
     """Cap on each reply, and its reserve in the budget arithmetic."""
     preset: Literal[

@@ -56,7 +56,7 @@ def _by(form: str, text: str, labels: Mapping[str, str]) -> Sections:
     the model's own.
     """
     texts: dict[str, str] = {}
-    end = len(text)
+    end = _own_end(form, text, labels)
     for name, label in reversed(list(labels.items())):
         pattern = re.compile(_form(form, label), re.IGNORECASE | re.MULTILINE)
         hits = [m for m in pattern.finditer(text) if m.start() < end]
@@ -64,6 +64,19 @@ def _by(form: str, text: str, labels: Mapping[str, str]) -> Sections:
             texts[name] = text[hits[-1].end() : end].strip()
             end = hits[-1].start()
     return Sections(texts, end)
+
+
+_SCORES = ("Confidence Score", "Confidence")
+"""Sections that records have: shown some, a model may end a reply of another form with one."""
+
+
+def _own_end(form: str, text: str, labels: Mapping[str, str]) -> int:
+    """Where the reply ends: before a last line that is a score nobody asked for."""
+    last = text.rstrip().rfind("\n") + 1
+    stray = [label for label in _SCORES if label not in labels.values()]
+    if any(re.match(_form(form, label), text[last:], re.IGNORECASE) for label in stray):
+        return last
+    return len(text)
 
 
 def _form(form: str, label: str) -> str:

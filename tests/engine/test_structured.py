@@ -193,3 +193,20 @@ def test_plain_text_is_what_was_meant(said: str, text: str) -> None:
 def test_copied_delimiters_are_no_part_of_a_reply(said: str, text: str) -> None:
     """Whole, or cut short where the reply ended."""
     assert Fence("shtkbkggvm", plain=True).stripped(said) == text
+
+
+class Explained(Shape):
+    """A form without a score."""
+
+    rationale: str = Field("", title="Rationale")
+    answer: str = Field(title="Answer")
+
+
+def test_a_score_that_nobody_asked_for_is_no_part_of_the_answer() -> None:
+    """A model that was shown records ends its reply like one."""
+    told = parse("Rationale: so\nAnswer: Ada\nof Turin\n**Confidence Score:** 5\n", Explained)
+    assert "Ada\nof Turin" == told.answer
+    assert (
+        "Confidence in the bridge grew."
+        == parse("Rationale: so\nAnswer: Confidence in the bridge grew.", Explained).answer
+    )

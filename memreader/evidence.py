@@ -185,6 +185,15 @@ def says_not_found(answer: str) -> bool:
     return short and _NOTHING.match(stripped) is not None
 
 
+def repeats(question: str, answer: str) -> bool:
+    """Whether an answer only says the question again: its words, most of them, and no other.
+
+    "The bridge", to "Was it the bridge or the ferry?", is an answer, since it says few of them.
+    """
+    asked, told = set(content_words(question)), set(content_words(answer))
+    return len(asked) > 1 and told <= asked and 3 * len(told) >= 2 * len(asked)
+
+
 def support(question: str, answer: str, text: str) -> Support:
     """How well one or two neighbouring sentences of a text bear out an answer, 0 to 1.
 

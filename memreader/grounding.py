@@ -16,6 +16,7 @@ from memreader.evidence import (
     align,
     locate,
     relevance,
+    repeats,
     says_not_found,
     support,
 )
@@ -43,7 +44,7 @@ class Grounding:
         one that the question itself points at: partial evidence (DESIGN.md, section 3).
         """
         found, quote = _best(lambda shown: support(self.question, text, shown), sources)
-        if form.must_be_supported and found < SUPPORTED:
+        if form.must_be_supported and (found < SUPPORTED or repeats(self.question, text)):
             return 0.0, _best(lambda shown: relevance(self.question, shown), sources)[1]
         return found, quote
 

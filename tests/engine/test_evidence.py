@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memreader.document import Span
-from memreader.evidence import SUPPORTED, align, locate, says_not_found, support
+from memreader.evidence import SUPPORTED, align, locate, repeats, says_not_found, support
 from memreader.words import sentences, yes_or_no
 
 PASSAGE = (
@@ -140,3 +140,20 @@ def test_not_found_is_recognised(answer: str, expected: bool) -> None:
 def test_yes_and_no_are_told_by_a_whole_word(text: str, said: bool | None) -> None:
     """A word that only begins like one is neither."""
     assert yes_or_no(text) is said
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "again"),
+    [
+        ("Who signed the harbour lease?", "The harbour lease was signed.", True),
+        ("Quel port remplace le port SMTP ?", "Le port remplace le port SMTP.", True),
+        ("Who signed the harbour lease?", "Marta Ilves signed the harbour lease.", False),
+        ("Was it the bridge or the ferry that cost more?", "The bridge.", False),
+        ("Who signed?", "Signed.", False),
+    ],
+)
+def test_an_answer_that_repeats_its_question_is_told(
+    question: str, answer: str, *, again: bool
+) -> None:
+    """Small models say the question again; one of two options in it is an answer."""
+    assert again == repeats(question, answer)

@@ -5,8 +5,18 @@ from __future__ import annotations
 import pytest
 from pydantic import Field
 
+from memreader.evidence import NO_INFORMATION, Evidence
+from memreader.grounding import Grounding
 from memreader.prompts import Fence
-from memreader.structured import Shape, Unparsed, contract, json_schema, parse, plain_text
+from memreader.structured import (
+    PlainForm,
+    Shape,
+    Unparsed,
+    contract,
+    json_schema,
+    parse,
+    plain_text,
+)
 
 
 class Record(Shape):
@@ -210,3 +220,13 @@ def test_a_score_that_nobody_asked_for_is_no_part_of_the_answer() -> None:
         "Confidence in the bridge grew."
         == parse("Rationale: so\nAnswer: Confidence in the bridge grew.", Explained).answer
     )
+
+
+def test_a_plain_reply_that_repeats_the_question_tells_nothing() -> None:
+    """However well its words are supported, "the lease was signed" says not who did."""
+    question = "Who signed the harbour lease?"
+    passage = Evidence("Marta Ilves signed the harbour lease.", None, "located")
+    grounding, form = Grounding(question, plain=True), PlainForm("answer")
+    asked = grounding.derived(Explained, form, "The harbour lease was signed.", [passage])
+    told = grounding.derived(Explained, form, "Marta Ilves signed it.", [passage])
+    assert (NO_INFORMATION, "Marta Ilves signed it.") == (asked.answer, told.answer)

@@ -10,6 +10,7 @@ from memreader.budget import Limits
 from memreader.errors import ConfigurationError
 from memreader.llm.base import Model
 from memreader.llm.registry import ModelSettings, open_model
+from memreader.memory.embedders import EmbedderOpener, as_opener, default_embedder
 from memreader.reader import Documents, Reader
 from memreader.session import Resumption
 from memreader.settings import Settings, home, resolve
@@ -24,10 +25,12 @@ def open_reader(
     resumption: Resumption | None = None,
     options: dict[str, Any] | None = None,
     rescue: bool = False,
+    embedder: Any = None,
     **settings: Any,
 ) -> Reader:
     """A `Reader` from the settings in force; keyword arguments go before them.
 
+    `embedder` is one of ours, an embedding of LlamaIndex, or a name such as `local`.
     `settings` are the keys of `memreader.settings.Settings`: `max_cost`, `window`, ...
     Raises ConfigurationError where a setting is wrong or no model is to be had.
     """
@@ -36,7 +39,12 @@ def open_reader(
             f"A model is a name like 'ollama:qwen3' or a Model, not {model!r}."
         )
     named = strategy if isinstance(strategy, str) else None
-    flags = {**settings, "strategy": named, "model": model if isinstance(model, str) else None}
+    flags = {
+        **settings,
+        "strategy": named,
+        "model": model if isinstance(model, str) else None,
+        "embedder": embedder if isinstance(embedder, str) else None,
+    }
     current = resolve(flags)
     chosen = strategy if strategy is not None and named is None else current.strategy
     return Reader(
@@ -48,10 +56,13 @@ def open_reader(
         if isinstance(chosen, str)
         else (options or {}),
         limits=limits(current),
-        stores=Stores(home().data),
+        stores=Stores(home().data, current.store),
         resumption=resumption or Resumption(),
         probe=current.probe,
         rescue=rescue,
+        embedder=embedder_opener(current)
+        if embedder is None or isinstance(embedder, str)
+        else embedder,
     )
 
 
@@ -86,6 +97,12 @@ def model_settings(settings: Settings) -> ModelSettings:
         prices=settings.prices,
         models=home().models,
     )
+
+
+def embedder_opener(settings: Settings) -> EmbedderOpener | None:
+    """What opens the embedding model in force: the one that is set, else the bundled one."""
+    name = settings.embedder or default_embedder(home().models)
+    return as_opener(name, model_settings(settings))
 
 
 def limits(settings: Settings) -> Limits:

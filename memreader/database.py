@@ -101,3 +101,12 @@ def _advice(error: BaseException | None) -> str:
     name = getattr(error, "sqlite_errorname", "")
     full = name == "SQLITE_FULL" or name.startswith("SQLITE_IOERR")
     return "Make room on its disk" if full else "Move it away"
+
+
+def size_of(database: sqlite3.Connection) -> int:
+    """Bytes of data in the file."""
+    pages, free, size = (
+        database.execute(f"PRAGMA {name}").fetchone()[0]
+        for name in ("page_count", "freelist_count", "page_size")
+    )
+    return int((pages - free) * size)

@@ -5,6 +5,7 @@
     │   ├── MissingExtra              an optional dependency is not installed
     │   ├── PromptTooLong             a prompt that cannot fit the model's window
     │   ├── ModelTooSmall             the strategy declares this model below its minimum
+    │   ├── StoreInUse                another process owns the folder of a vector store
     │   └── BudgetRefused             the plan is over a limit before anything was spent
     ├── DocumentError                 5: the document cannot be read
     │   ├── EncryptedDocument
@@ -59,6 +60,10 @@ class PromptTooLong(ConfigurationError):
 
 class ModelTooSmall(ConfigurationError):
     """The strategy cannot work with this model and says so before spending."""
+
+
+class StoreInUse(ConfigurationError):
+    """Another process owns the folder of a vector store; one alone may."""
 
 
 class BudgetRefused(ConfigurationError):

@@ -17,7 +17,7 @@ from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from memreader.database import MEMORY, connected
+from memreader.database import MEMORY, connected, size_of
 from memreader.llm.base import Reply, Usage
 from memreader.memory_table import SCHEMA, TABLES, MemoryTable
 
@@ -118,6 +118,12 @@ class Journal:
                 ),
             )
 
+    def put_spend(self, run: str, key: str, tokens: int, usd: float | None) -> None:
+        """Record a request that has no reply to keep here, and what it cost: embeddings."""
+        self._db.execute(
+            "INSERT INTO attempts VALUES (?, ?, 1, ?, ?, 0, 0, ?)", (run, key, tokens, tokens, usd)
+        )
+
     def put_failure(self, run: str, key: str, tokens: int, usd: float | None) -> None:
         """Record a failed attempt and what it may have cost."""
         self._db.execute(
@@ -178,11 +184,7 @@ class Journal:
 
     def size(self) -> int:
         """Bytes of data in the file."""
-        pages, free, size = (
-            self._db.execute(f"PRAGMA {name}").fetchone()[0]
-            for name in ("page_count", "freelist_count", "page_size")
-        )
-        return int((pages - free) * size)
+        return size_of(self._db)
 
     def count(self) -> int:
         """Finished calls kept."""

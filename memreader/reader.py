@@ -13,7 +13,7 @@ from collections.abc import (
     Sequence,
 )
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -29,9 +29,9 @@ from memreader.document import Arriving, Corpus, Document, clean
 from memreader.errors import ConfigurationError
 from memreader.llm.base import Model
 from memreader.loaders.opening import Opened, Skipped, open_documents
+from memreader.memory.embedders import EmbedderOpener, as_opener
 from memreader.memory.embedding import Embedder
 from memreader.questions import Asked, read_all
-from memreader.search import EmbedderOpener
 from memreader.session import Control, Listener, Resumption, Session
 from memreader.stores import Stores
 from memreader.strategy import Strategy, configured, make
@@ -62,8 +62,9 @@ class Reader:
     """Probe an endpoint on first use; False assumes labelled replies."""
     rescue: bool = False
     """Before the answer, read again what the memory forgot; the strategy has to offer it."""
-    embedder: Embedder | EmbedderOpener | None = None
-    """For strategies that search by meaning; None where there is none."""
+    embedder: Embedder | EmbedderOpener | Any = None
+    """For strategies that search by meaning: one of ours, an embedding of LlamaIndex, or what
+    opens one for each reading (`memreader.memory.embedders`). None where there is none."""
 
     def __post_init__(self) -> None:
         if isinstance(self.model, str):
@@ -83,6 +84,7 @@ class Reader:
                 f"A strategy is a name or an object with a method `read`, not {self.strategy!r}. "
                 f"Of a class of your own make one first: MyStrategy()."
             )
+        self._embedder()
 
     async def aask(
         self,
@@ -196,10 +198,7 @@ class Reader:
         )
 
     def _embedder(self) -> EmbedderOpener | None:
-        given = self.embedder
-        if given is None or callable(given):
-            return given
-        return lambda: nullcontext(given)
+        return as_opener(self.embedder, named=False)
 
     @asynccontextmanager
     async def _model(self) -> AsyncIterator[Model]:

@@ -17,6 +17,7 @@ from memreader.calls import Caller, EventStream
 from memreader.citing import citation, cited, stands
 from memreader.coverage import Ledger
 from memreader.document import Arriving
+from memreader.embedding_calls import Embeddings
 from memreader.errors import BudgetExceeded, CallFailed, StrategyFault
 from memreader.evidence import NO_INFORMATION
 from memreader.identity import Identity
@@ -24,13 +25,15 @@ from memreader.indexing import Indexing
 from memreader.llm.base import Model
 from memreader.llm.dispatch import Dispatcher
 from memreader.loaders.opening import Skipped
+from memreader.memory.embedders import EmbedderOpener
+from memreader.memory.embedding import Embedder
 from memreader.probing import probed
 from memreader.prompts import PromptFiles
 from memreader.remarks import Remarks
 from memreader.remembering import Remembering
 from memreader.rendering import Rendering
 from memreader.run import Run
-from memreader.search import EmbedderOpener, Search
+from memreader.search import Search
 from memreader.stores import Stores
 from memreader.strategy import Strategy, name_of
 from memreader.supply import Supply
@@ -142,8 +145,7 @@ class Session:
         async with AsyncExitStack() as resources, anyio.create_task_group() as tasks:
             draft = Draft("", status="partial")
             try:
-                search = Search(self.embedder, self.stores.vectors, resources)
-                run = self._run(caller, tasks, search)
+                run = self._run(caller, tasks, self._search(caller, resources))
                 draft = await self.strategy.read(self.question, run)
             except BudgetExceeded as capped:
                 run.cap(capped)
@@ -161,6 +163,15 @@ class Session:
                 f"The strategy went on although the endpoint failed: {caller.broken}"
             ) from caller.broken
         return run, draft
+
+    def _search(self, caller: Caller, resources: AsyncExitStack) -> Search:
+        def metered(embedder: Embedder) -> Embeddings:
+            return Embeddings(embedder, self.stores.embeddings(), caller)
+
+        def note(text: str) -> None:
+            self.stream.emit(events.Note(text=text))
+
+        return Search(self.embedder, lambda: self.stores.vectors(note), resources, metered, note)
 
     def _run(self, caller: Caller, tasks: TaskGroup, search: Search) -> Run:
         fence = replace(self._identity.fence, plain=self.model.wire == "plain")
@@ -219,7 +230,7 @@ class Session:
             rationale=draft.rationale,
             memory=tuple(run.versions),
             forgot=forgot,
-            manifest=self._identity.manifest,
+            manifest={**self._identity.manifest, "embedder": run.search.used},
         )
 
     def _account_for_the_memory(self, run: Run) -> Forgotten | None:

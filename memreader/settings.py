@@ -45,6 +45,10 @@ class Settings(BaseModel):
     tokens_per_minute: int | None = Field(None, ge=1)
     timeout: float = Field(600.0, gt=0)
     """Seconds to wait for a reply."""
+    embedder: str | None = None
+    """Embedding model; None uses the bundled one where it is installed, `none` uses none."""
+    store: str | None = None
+    """Vector store; None is a folder below the home."""
     probe: bool = True
     prices: Path | None = None
     """A TOML file of prices in US dollars for a million tokens."""
@@ -139,13 +143,15 @@ def _table(path: Path, table: tuple[str, ...]) -> dict[str, Any]:
     return values if isinstance(values, dict) else {}
 
 
+# Of embedding models `none` is a choice, since one may be installed.
+_NOTHING = {"EMBEDDER": ("",)}
 _ELSEWHERE = {"HOME", "TIKTOKEN_DIR"}
 
 
 def _from_environment(env: Mapping[str, str]) -> dict[str, Any]:
     """`MEMREADER_MODEL=...`; unknown names are left alone, since others may use the prefix."""
     return {
-        key.lower(): None if value.casefold() in ("", "none") else value
+        key.lower(): None if value.casefold() in _NOTHING.get(key, ("", "none")) else value
         for name, value in env.items()
         if name.startswith(PREFIX)
         and (key := name.removeprefix(PREFIX)) not in _ELSEWHERE

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractAsyncContextManager
+import weakref
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+import anyio.to_thread
+
 from memreader.database import MEMORY
+from memreader.errors import StoreInUse
 from memreader.journal import Journal
+from memreader.memory.embedding_cache import EmbeddingCache
 from memreader.memory.stores import open_store
 from memreader.memory.vectors import VectorStore
 from memreader.shelf import Shelf
+
+IN_MEMORY = "chroma:memory"
 
 
 class Stores:
@@ -17,9 +25,12 @@ class Stores:
 
     def __init__(self, folder: Path | None = None, store: str | None = None) -> None:
         self.folder = folder
-        self._store = store
+        self.store = store
+        """The vector store that the user names; None for the default one."""
         self._journal: Journal | None = None
         self._shelf: Shelf | None = None
+        self._embeddings: EmbeddingCache | None = None
+        self._vectors: VectorStore | None = None
 
     def journal(self) -> Journal:
         """The journal, opened on first use."""
@@ -33,11 +44,48 @@ class Stores:
             self._shelf = Shelf(self.folder / "shelf.sqlite" if self.folder else MEMORY)
         return self._shelf
 
-    def vectors(self) -> AbstractAsyncContextManager[VectorStore]:
-        """The vector store, as it is set; else Chroma in the folder, or in memory without one."""
-        if self._store is not None:
-            return open_store(self._store)
-        return open_store(f"chroma:{self.folder / 'chroma'}" if self.folder else "chroma:memory")
+    def embeddings(self) -> EmbeddingCache:
+        """The cache of vectors by content, opened on first use."""
+        if self._embeddings is None:
+            path = self.folder / "embeddings.sqlite" if self.folder else MEMORY
+            self._embeddings = EmbeddingCache(path)
+        return self._embeddings
+
+    @property
+    def vectors_spec(self) -> str:
+        """The vector store in force: the one that was named, else Chroma in the folder."""
+        return self.store or (f"chroma:{self.folder / 'chroma'}" if self.folder else IN_MEMORY)
+
+    @asynccontextmanager
+    async def vectors(self, note: Callable[[str], None]) -> AsyncIterator[VectorStore]:
+        """The vector store in force.
+
+        Where the user named none and another process owns the default one, the vectors stand in
+        memory: they come from the cache of embeddings, so that nothing is paid twice. `note` says
+        so.
+        """
+        if self.vectors_spec == IN_MEMORY:
+            yield await self._in_memory()
+            return
+        async with AsyncExitStack() as stack:
+            try:
+                store = await stack.enter_async_context(open_store(self.vectors_spec))
+            except StoreInUse as error:
+                if self.store is not None:
+                    raise
+                note(f"Vectors are kept in memory for this reading: {error}")
+                store = await self._in_memory()
+            yield store
+
+    async def _in_memory(self) -> VectorStore:
+        """A store for the life of this object."""
+        if self._vectors is None:
+            from memreader.memory.chroma_clients import forget, in_memory
+
+            store = await anyio.to_thread.run_sync(in_memory)
+            self._vectors = store
+            weakref.finalize(self, forget, store).atexit = False
+        return self._vectors
 
     @property
     def probes(self) -> Path | None:

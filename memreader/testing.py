@@ -20,10 +20,10 @@ from memreader.document import content_hash
 from memreader.errors import MemreaderError
 from memreader.evidence import NO_INFORMATION
 from memreader.llm.base import FREE, LLM, Model, Price, Reply, Request, TokenCounter, Usage, Wire
+from memreader.llm.fakes import word_vector
 from memreader.llm.retry import RetryPolicy
 from memreader.memory.embedding import Fingerprint, Vector
 from memreader.testing_server import Defect, MisbehavingServer
-from memreader.words import content_words
 
 __all__ = [
     "Defect",
@@ -63,15 +63,7 @@ class WordEmbedder:
 
     async def embed(self, texts: Sequence[str], *, query: bool = False) -> list[Vector]:
         """Counts of content words, at length 1; a text without any points away from all."""
-        return [self._vector(text) for text in texts]
-
-    def _vector(self, text: str) -> Vector:
-        counts = [0.0] * self.dimension
-        for word in content_words(text):
-            counts[1 + int(content_hash(word)[:8], 16) % (self.dimension - 1)] += 1
-        counts[0] = 0.0 if any(counts) else 1.0
-        length = sum(c * c for c in counts) ** 0.5
-        return [c / length for c in counts]
+        return [word_vector(text, self.dimension) for text in texts]
 
 
 def a_model(

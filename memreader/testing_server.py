@@ -1,8 +1,8 @@
 """A real model server on loopback, healthy or with one defect at a time, for tests.
 
 It speaks the chat-completions subset that memreader uses (plain and streamed), llama.cpp's
-`/props` and `/tokenize`, `/v1/models`, and Ollama's `/api/chat` and `/api/show`. What it answers
-is up to the test:
+`/props` and `/tokenize`, `/v1/models`, and Ollama's `/api/chat` and `/api/show`; and it embeds, at
+`/v1/embeddings` and `/api/embed`. What it answers is up to the test:
 
     with MisbehavingServer(lambda body: "Paris", defect=Defect.RATE_LIMIT, first=2) as server:
         model = f"openai-compatible:{server.url}#test"
@@ -25,11 +25,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
 
 from memreader.llm.fakes import (
+    EMBEDDING_PATHS,
     Body,
     Defect,
     Turn,
     bounded,
     conforming,
+    longest,
+    of_embeddings,
     of_ollama,
     of_openai,
     seen_by_model,
@@ -197,7 +200,7 @@ class _Exchange(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         body = json.loads(data or b"{}")
-        if self.path in ("/v1/chat/completions", "/api/chat"):
+        if self.path in ("/v1/chat/completions", "/api/chat", *EMBEDDING_PATHS):
             defect = at.begin(body)
             try:
                 self._chat(body, defect)
@@ -214,7 +217,7 @@ class _Exchange(BaseHTTPRequestHandler):
 
     def _chat(self, body: Body, defect: Defect | None) -> None:
         at = self.owner
-        size = tokens(" ".join(words(body)))
+        size = longest(body)
         if defect is Defect.RATE_LIMIT:
             self._error(429, "slow down", retry_after=at.retry_after)
         elif defect is Defect.SERVER_ERROR:
@@ -235,6 +238,9 @@ class _Exchange(BaseHTTPRequestHandler):
             self._answer(body, defect)
 
     def _answer(self, body: Body, defect: Defect | None) -> None:
+        if self.path in EMBEDDING_PATHS:
+            self._json(of_embeddings(self.path, body, defect))
+            return
         turn = self.owner.turn(body, defect)
         if self.path == "/api/chat":
             reply = of_ollama(turn, defect)

@@ -12,9 +12,9 @@ import asyncio
 import sys
 from pathlib import Path
 
-from llama_index.core.node_parser import SentenceSplitter  # type: ignore[import-not-found]
-from llama_index.core.response_synthesizers import TreeSummarize  # type: ignore[import-not-found]
-from llama_index.llms.openai_like import OpenAILike  # type: ignore[import-not-found]
+from llama_index.core.node_parser import SentenceSplitter
+from llama_index.core.response_synthesizers import TreeSummarize
+from llama_index.llms.openai_like import OpenAILike
 
 REPLY = 600
 

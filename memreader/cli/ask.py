@@ -65,6 +65,12 @@ def ask(  # noqa: PLR0913, PLR0917 - one argument for each flag
     window: Annotated[int | None, typer.Option(help="Tokens of the model's window.")] = None,
     concurrency: Annotated[int | None, typer.Option(help="Calls in flight at most.")] = None,
     timeout: Annotated[float | None, typer.Option(help="Seconds to wait for a reply.")] = None,
+    embedder: Annotated[
+        str | None, typer.Option(help="Embedding model: local, openai:NAME, ollama:NAME, none.")
+    ] = None,
+    store: Annotated[
+        str | None, typer.Option(help="Vectors: chroma:PATH, chroma:memory, http://host:port.")
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue the stopped run with a fresh budget.")
     ] = False,
@@ -104,6 +110,8 @@ def ask(  # noqa: PLR0913, PLR0917 - one argument for each flag
             "concurrency": concurrency,
             "timeout": timeout,
             "probe": probe,
+            "embedder": embedder,
+            "store": store,
         }
     )
     asking = _Asking(
@@ -167,7 +175,7 @@ class _Asking:
         return asked
 
     def _reader(self, model: Model) -> Reader:
-        from memreader.api import limits
+        from memreader.api import embedder_opener, limits
         from memreader.reader import Reader
         from memreader.session import Resumption
         from memreader.settings import home
@@ -179,10 +187,11 @@ class _Asking:
             current.strategy,
             {**current.options.get(current.strategy, {}), **self.options},
             limits(current),
-            Stores(home().data),
+            Stores(home().data, current.store),
             Resumption(fresh=self.fresh, new_budget=self.resume),
             current.probe,
             self.rescue,
+            embedder_opener(current),
         )
 
     async def _interruptible(

@@ -21,6 +21,8 @@ def doctor(
     model: Annotated[str | None, typer.Option("-m", "--model", help="provider:model.")] = None,
     window: Annotated[int | None, typer.Option(help="Tokens of the model's window.")] = None,
     timeout: Annotated[float | None, typer.Option(help="Seconds to wait for each reply.")] = None,
+    embedder: Annotated[str | None, typer.Option(help="Embedding model: see `ask`.")] = None,
+    store: Annotated[str | None, typer.Option(help="Vector store: see `ask`.")] = None,
 ) -> int:
     """Check the installation, probe the endpoint in full, and keep what was found."""
     import anyio
@@ -28,8 +30,10 @@ def doctor(
     from memreader.cli.codes import COMPLETE, ERROR
     from memreader.settings import resolve
 
-    settings = resolve({"model": model, "window": window, "timeout": timeout})
+    given = {"model": model, "window": window, "timeout": timeout}
+    settings = resolve({**given, "embedder": embedder, "store": store})
     sound = all([_say(finding) for finding in _installation()])
+    sound = all([_say(finding) for finding in anyio.run(_memory, settings)]) and sound
     findings, usable = anyio.run(_endpoint, settings)
     for finding in findings:
         _say(finding)
@@ -55,7 +59,15 @@ def _installation() -> Iterator[Finding]:
     yield True, f"memreader {own_version()} on Python {python}."
     names = available()
     yield bool(names), f"Strategies: {', '.join(names) or 'none; install memreader-agents again'}."
-    extras = {"local": "xllamacpp", "docs": "docx", "anthropic": "anthropic"}
+    extras = {
+        "local": "xllamacpp",
+        "docs": "docx",
+        "anthropic": "anthropic",
+        "chroma": "chromadb",
+        "st": "sentence_transformers",
+        "bm25": "bm25s",
+        "llama-index": "llama_index",
+    }
     have = [extra for extra, module in extras.items() if find_spec(module)]
     lack = [extra for extra in extras if extra not in have]
     yield True, f"Extras installed: {', '.join(have) or 'none'}; not: {', '.join(lack) or 'none'}."
@@ -65,6 +77,13 @@ def _installation() -> Iterator[Finding]:
         yield True, f"Journal in {data}: {journal.count():,} calls, {journal.size() / 1e6:,.1f} MB."
     except Exception as error:  # because whatever keeps the journal from working is the finding
         yield False, f"The journal in {data} cannot be used: {error}"
+
+
+async def _memory(settings: Settings) -> list[Finding]:
+    """Whether embedding model and vector store work."""
+    from memreader.cli.standing import embedder_standing, store_standing
+
+    return [await embedder_standing(settings, probe=True), await store_standing(settings)]
 
 
 async def _endpoint(settings: Settings) -> tuple[list[Finding], bool]:

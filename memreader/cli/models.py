@@ -24,6 +24,7 @@ def models(context: typer.Context) -> None:
     import anyio
 
     from memreader.api import model_settings
+    from memreader.cli.standing import embedder_standing
     from memreader.llm.registry import models_configured
     from memreader.settings import home, resolve
 
@@ -33,6 +34,7 @@ def models(context: typer.Context) -> None:
     else:
         typer.echo(f"Set as the model: {settings.model}")
         typer.echo(f"    {anyio.run(_state, settings.model, model_settings(settings))}")
+    typer.echo(anyio.run(partial(embedder_standing, settings, probe=False))[1])
     for found in anyio.run(partial(models_configured, models=home().models)):
         state = "reachable" if found.reachable else "NOT REACHABLE"
         if found.reachable is None:
@@ -58,27 +60,36 @@ async def _state(spec: str, settings: ModelSettings) -> str:
 def pull(
     what: Annotated[
         str,
-        typer.Argument(help="small, hf:OWNER/REPO/FILE.gguf, or a URL; #sha256=... to check."),
+        typer.Argument(
+            help="small, minilm (for embeddings), hf:OWNER/REPO/FILE.gguf, or a URL; "
+            "#sha256=... to check."
+        ),
     ] = "small",
 ) -> None:
-    """Get weights for the embedded model: resumable, with the checksum verified."""
+    """Get weights for the embedded models: resumable, with the checksum verified."""
     import sys
 
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn
 
+    from memreader.llm.bundles import MINILM
     from memreader.llm.pull import pull as fetch
+    from memreader.llm.pull_bundle import pull_bundle
     from memreader.settings import home
 
     columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn())
     live = Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty())
     with live as progress:
         task = progress.add_task("pull", total=None)
-        pulled = fetch(
-            what,
-            home().models,
-            lambda done, total: progress.update(task, completed=done, total=total),
-        )
+
+        def told(done: int, total: int | None) -> None:
+            progress.update(task, completed=done, total=total)
+
+        if what == MINILM.name:
+            pulled = pull_bundle(MINILM, home().models, told)
+        else:
+            pulled = fetch(what, home().models, told)
     state = "was there already" if pulled.already else "is here now"
     checked = "checksum verified" if pulled.verified else "no checksum known"
-    typer.echo(f"{pulled.path} {state} ({checked}). Use it with: -m {pulled.spec}")
+    use = "--embedder local" if what == MINILM.name else f"-m {pulled.spec}"
+    typer.echo(f"{pulled.path} {state} ({checked}). Use it with: {use}")

@@ -12,7 +12,8 @@ import threading
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from memreader.errors import (
     CallFailed,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Dispatcher", "RetryPolicy"]
 
+R = TypeVar("R")
 OnAttempt = Callable[[], Awaitable[None]]
 OnFailure = Callable[[TransientError], None]
 
@@ -44,7 +46,7 @@ class _Follower:
     loop: asyncio.AbstractEventLoop
     woken: asyncio.Future[None]
     leads: bool = False
-    reply: Reply | None = None
+    reply: Any = None
 
 
 @dataclass(slots=True)
@@ -56,8 +58,7 @@ class _Flight:
 class _Call:
     """What one attempt needs, the same for all attempts of a call."""
 
-    llm: LLM
-    request: Request
+    answer: Callable[[], Awaitable[Any]]
     turn: int
     tokens: int
     on_attempt: OnAttempt
@@ -125,17 +126,20 @@ class Dispatcher:
         """Most slots ever taken at once."""
         return self._gate.peak
 
-    async def complete(
+    async def complete(self, llm: LLM, request: Request, **how: Any) -> Reply:
+        """Answer a request; keyword arguments, flights and errors are those of `run`."""
+        return await self.run(partial(llm.complete, request), **how)
+
+    async def run(
         self,
-        llm: LLM,
-        request: Request,
+        answer: Callable[[], Awaitable[R]],
         *,
         key: str,
         tokens: int,
         on_attempt: OnAttempt,
         on_failure: OnFailure,
-    ) -> Reply:
-        """Answer a request, or share the flight of an equal `key`.
+    ) -> R:
+        """What `answer` gives, or share the flight of an equal `key`.
 
         `tokens` is the call's worst case, for the pace. `on_attempt` is awaited before every
         attempt, with the slot already taken, so that a booking never waits for one; what it
@@ -143,16 +147,16 @@ class Dispatcher:
         Raises CallFailed after the last attempt, EndpointError where no call can work.
         """
         flight, follower = self._board(key)
-        if follower is not None and (reply := await self._follow(key, flight, follower)):
-            return reply
-        call = _Call(llm, request, next(self._turns), tokens, on_attempt, on_failure)
+        if follower is not None and (shared := await self._follow(key, flight, follower)):
+            return cast(R, shared)
+        call = _Call(answer, next(self._turns), tokens, on_attempt, on_failure)
         try:
             reply = await self._attempts(call)
         except BaseException:
             self._hand_over(key, flight)
             raise
         self._land(key, flight, reply)
-        return reply
+        return cast(R, reply)
 
     # --- shared flights ------------------------------------------------------------------
 
@@ -167,7 +171,7 @@ class Dispatcher:
             flight.followers.append(follower)
             return flight, follower
 
-    async def _follow(self, key: str, flight: _Flight, follower: _Follower) -> Reply | None:
+    async def _follow(self, key: str, flight: _Flight, follower: _Follower) -> Any:
         """The leader's reply; None where this follower has to lead."""
         try:
             await follower.woken
@@ -190,7 +194,7 @@ class Dispatcher:
                     return
             self._flights.pop(key, None)
 
-    def _land(self, key: str, flight: _Flight, reply: Reply) -> None:
+    def _land(self, key: str, flight: _Flight, reply: Any) -> None:
         with self._lock:
             self._flights.pop(key, None)
             for follower in flight.followers:
@@ -200,7 +204,7 @@ class Dispatcher:
 
     # --- attempts ------------------------------------------------------------------------
 
-    async def _attempts(self, call: _Call) -> Reply:
+    async def _attempts(self, call: _Call) -> Any:
         try:
             reply = await self._attempt(call)
         except (TransientError, Unreachable) as error:
@@ -208,13 +212,13 @@ class Dispatcher:
         self._succeeded, self._failed = True, 0
         return reply
 
-    async def _retried(self, call: _Call, error: TransientError | Unreachable) -> Reply:
+    async def _retried(self, call: _Call, error: TransientError | Unreachable) -> Any:
         """Further attempts after a first one that failed, which counts as the first here too."""
         from tenacity import AsyncRetrying, retry_if_exception_type
 
         failed: list[TransientError | Unreachable] = [error]
 
-        async def attempt() -> Reply:
+        async def attempt() -> Any:
             if failed:
                 raise failed.pop()
             return await self._attempt(call)
@@ -227,12 +231,11 @@ class Dispatcher:
             reraise=True,
         )
         try:
-            reply: Reply = await retrying(attempt)
+            return await retrying(attempt)
         except (TransientError, Unreachable) as last:
             raise self._final(last) from last
-        return reply
 
-    async def _attempt(self, call: _Call) -> Reply:
+    async def _attempt(self, call: _Call) -> Any:
         entered = await self._gate.enter(call.turn, call.tokens)
         try:
             await call.on_attempt()
@@ -242,9 +245,9 @@ class Dispatcher:
         self._gate.went_well()
         return reply
 
-    async def _answered(self, call: _Call, entered: float) -> Reply:
+    async def _answered(self, call: _Call, entered: float) -> Any:
         try:
-            return await call.llm.complete(call.request)
+            return await call.answer()
         except TransientError as error:
             if isinstance(error, RateLimited):
                 seconds = min(self.policy.wait(error, 1), self.policy.patience)

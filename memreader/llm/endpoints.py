@@ -70,9 +70,9 @@ def base_url(url: str) -> str:
             f"{without_secrets(url)!r} is not a usable address. "
             f"Write it as openai-compatible:http://localhost:8080/v1#model."
         )
-    path = parts.path.rstrip("/").removesuffix("/chat/completions") or "/v1"
+    path = parts.path.rstrip("/").removesuffix("/chat/completions").removesuffix("/embeddings")
     host = parts.netloc.rpartition("@")[2]
-    return f"{parts.scheme}://{host}{path}"
+    return f"{parts.scheme}://{host}{path or '/v1'}"
 
 
 @asynccontextmanager
@@ -110,7 +110,7 @@ async def _served(
 ) -> AsyncIterator[Model]:
     private = is_private(url)
     provider = name.partition(":")[0] if url == OPENAI else None
-    headers = _organisation(settings.environment) if url == OPENAI else {}
+    headers = organisation(settings.environment) if url == OPENAI else {}
     http = Http(Endpoint(url, key, settings.timeout, keep_alive=not private, headers=headers))
     try:
         facts = await _facts(http, model, provider, url)
@@ -175,7 +175,8 @@ async def _only_model(url: str, key: str | None) -> str:
     )
 
 
-def _organisation(environment: Mapping[str, str]) -> dict[str, str]:
+def organisation(environment: Mapping[str, str]) -> dict[str, str]:
+    """Headers by which OpenAI's users say who pays."""
     named = {
         "OpenAI-Organization": environment.get("OPENAI_ORG_ID"),
         "OpenAI-Project": environment.get("OPENAI_PROJECT_ID"),

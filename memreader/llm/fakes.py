@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from memreader.document import content_hash
+from memreader.words import content_words
+
 Body = dict[str, Any]
 
 
@@ -32,12 +35,50 @@ class Defect(Enum):
     IGNORES_SCHEMA = "takes a JSON schema and does not keep to it"
     IGNORES_STOP = "takes stop strings and writes on past them"
     NO_USAGE = "does not report usage"
+    WRONG_DIMENSION = "gives vectors of another dimension"
+    WRONG_COUNT = "gives one vector too few"
     LEAKS_REASONING = "puts its reasoning into the answer"
 
 
 def tokens(text: str) -> int:
     """The server's own count: words, long ones for each six characters begun."""
     return sum(-(-len(word) // 6) for word in text.split())
+
+
+def longest(body: Body) -> int:
+    """Tokens that have to fit the window: those of the chat, or of the longest text to embed."""
+    texts = body.get("input", [" ".join(words(body))])
+    return max((tokens(text) for text in texts), default=0)
+
+
+def word_vector(text: str, dimension: int) -> list[float]:
+    """Counts of content words at length 1, each word at the place that its hash gives it."""
+    counts = [0.0] * dimension
+    for word in content_words(text):
+        counts[1 + int(content_hash(word)[:8], 16) % (dimension - 1)] += 1
+    counts[0] = 0.0 if any(counts) else 1.0
+    length = sum(c * c for c in counts) ** 0.5
+    return [c / length for c in counts]
+
+
+EMBEDDING_PATHS = ("/v1/embeddings", "/api/embed")
+DIMENSION = 64
+
+
+def of_embeddings(path: str, body: Body, defect: Defect | None) -> Body:
+    """Vectors of word counts in the server's JSON; OpenAI's kind in no particular order."""
+    size = DIMENSION + (defect is Defect.WRONG_DIMENSION)
+    vectors = [word_vector(text, size) for text in body["input"]]
+    if defect is Defect.WRONG_COUNT:
+        vectors.pop()
+    used = sum(map(tokens, body["input"]))
+    if path == "/api/embed":
+        return {"embeddings": vectors, "prompt_eval_count": used}
+    data = [{"index": i, "embedding": vector} for i, vector in enumerate(vectors)]
+    if defect is Defect.WRONG_TYPE:
+        data = [{"index": i, "embedding": "AAAA"} for i, _ in enumerate(vectors)]
+    usage = {} if defect is Defect.NO_USAGE else {"usage": {"prompt_tokens": used}}
+    return {"object": "list", "data": data[::-1], **usage}
 
 
 @dataclass(frozen=True)

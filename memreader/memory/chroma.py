@@ -1,78 +1,142 @@
-"""The vector store on Chroma, always with our own vectors."""
+"""The vector store on Chroma, always with our own vectors.
+
+Entries are rows `document:id` of one Chroma collection for each kind of passage and embedding
+model. The fingerprint stands in the collection's metadata: it is checked whenever the collection
+is used, so that vectors which cannot be compared never meet.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Collection as Group
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
+import anyio
 import anyio.to_thread
 
 from memreader.document import Span
-from memreader.errors import ConfigurationError, MissingExtra
-from memreader.memory.embedding import Vector
-from memreader.memory.vectors import Collection, Entry, Held, Hit, VectorStore
+from memreader.errors import ConfigurationError, Unreachable
+from memreader.memory.chroma_faults import translating
+from memreader.memory.embedding import Fingerprint, Vector
+from memreader.memory.vectors import Collection, Entry, Held, Hit
 
-
-@asynccontextmanager
-async def open_chroma(where: str) -> AsyncIterator[VectorStore]:
-    """A store in memory (`memory`), in a folder, or on a Chroma server (`http://host:port`)."""
-    try:
-        import chromadb
-    except ImportError as error:
-        raise MissingExtra("A vector store", "chroma") from error
-    if where == "memory":
-        client = chromadb.EphemeralClient()
-    else:
-        client = chromadb.PersistentClient(path=where)
-    yield ChromaStore(client)
+R = TypeVar("R")
+PREFIX = "memreader-"
+PAGE = 5_000
+"""Rows that are listed at once."""
+BATCH = 2_000
+"""Rows that are added at once, at most: some megabytes."""
+PATIENCE = 120.0
+"""Seconds until a server that answers nothing is given up."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChromaStore:
-    """Entries as rows `document:id`, one Chroma collection for each name and fingerprint."""
+    """A vector store on one client of Chroma."""
 
     client: Any
+    where: str
+    """As messages show it: a folder, a URL, or "memory"."""
+    server: bool = False
 
     async def add(self, collection: Collection, entries: Sequence[Entry]) -> None:
-        """Keep entries, in batches that Chroma takes."""
-        await anyio.to_thread.run_sync(self._add, collection, entries)
+        """Keep entries, in batches that Chroma takes; each is on disk when it was taken."""
+        if entries:
+            await self._run(partial(self._add, collection, entries))
 
     async def known(self, collection: Collection, document: str) -> set[str]:
         """Ids of a document's entries."""
-        found = await anyio.to_thread.run_sync(
-            lambda: self._held(collection).get(where={"document": document}, include=[])
-        )
-        return {row.partition(":")[2] for row in found["ids"]}
+        return await self._run(partial(self._known, collection, document))
 
     async def query(
         self, collection: Collection, vector: Vector, most: int, documents: Group[str]
     ) -> list[Hit]:
         """The nearest entries of these documents."""
-        return await anyio.to_thread.run_sync(self._query, collection, vector, most, documents)
+        if most < 1 or not documents:
+            return []
+        return await self._run(partial(self._query, collection, vector, most, documents))
 
     async def held(self) -> list[Held]:
-        """What there is."""
-        raise ConfigurationError("not yet")
+        """What there is, by collection and document."""
+        return await self._run(self._list)
 
     async def remove(self, document: str) -> int:
-        """Forget a document."""
-        raise ConfigurationError("not yet")
+        """Forget a document in all collections."""
+        return await self._run(partial(self._remove, document))
 
-    def _held(self, collection: Collection) -> Any:
-        digest = hashlib.sha256(f"{collection.name}\n{collection.fingerprint}".encode())
-        return self.client.get_or_create_collection(
-            f"memreader-{digest.hexdigest()[:32]}",
+    async def _run(self, work: Callable[[], R]) -> R:
+        """Work in a thread, since Chroma blocks. A server that hangs is left behind."""
+
+        def translated() -> R:
+            with translating(self.where, server=self.server):
+                return work()
+
+        if not self.server:
+            return await anyio.to_thread.run_sync(translated)
+        with anyio.move_on_after(PATIENCE):
+            return await anyio.to_thread.run_sync(translated, abandon_on_cancel=True)
+        raise Unreachable(f"The Chroma server {self.where} gave no answer in {PATIENCE:,.0f} s.")
+
+    # --- collections -----------------------------------------------------------------------
+
+    def _found(self, collection: Collection) -> Any:
+        """The collection, its fingerprint checked; None where there is none."""
+        from chromadb.errors import NotFoundError
+
+        try:
+            found = self.client.get_collection(_name(collection), embedding_function=None)
+        except NotFoundError:
+            return None
+        self._check(found, collection)
+        return found
+
+    def _made(self, collection: Collection) -> Any:
+        """The collection, its fingerprint checked, made where there is none."""
+        made = self.client.get_or_create_collection(
+            _name(collection),
             embedding_function=None,
-            metadata={"name": collection.name, "fingerprint": str(collection.fingerprint)},
+            metadata=_metadata(collection),
             configuration={"hnsw": {"space": "cosine"}},
         )
+        if _of(made).fingerprint != collection.fingerprint and not made.count():
+            # Nothing is left of the old one, so nothing holds on to its dimension.
+            self.client.delete_collection(made.name)
+            return self._made(collection)
+        self._check(made, collection)
+        return made
+
+    def _check(self, found: Any, wanted: Collection) -> None:
+        there = _of(found).fingerprint
+        if there != wanted.fingerprint:
+            raise ConfigurationError(
+                f"The vectors of {wanted.name!r} in the store {self.where} were made by "
+                f"{there}, and the embedding model is now {wanted.fingerprint}: they cannot be "
+                f"compared. Remove the documents that were indexed with the old one (memreader "
+                f"index --remove FILE), name the old model (--embedder), or use another store "
+                f"(--store chroma:OTHER/PATH)."
+            )
+
+    def _ours(self) -> Iterator[Any]:
+        """All collections that memreader made; a server may hold others."""
+        start = 0
+        while some := self.client.list_collections(limit=100, offset=start):
+            start += len(some)
+            yield from (c for c in some if c.name.startswith(PREFIX))
+
+    # --- the work, in a thread -------------------------------------------------------------
 
     def _add(self, collection: Collection, entries: Sequence[Entry]) -> None:
-        held, size = self._held(collection), self.client.get_max_batch_size()
+        for entry in entries:
+            if len(entry.vector) != collection.fingerprint.dimension:
+                raise ConfigurationError(
+                    f"A vector of {len(entry.vector):,} dimensions is no vector of "
+                    f"{collection.fingerprint}."
+                )
+        held, size = self._made(collection), min(BATCH, self.client.get_max_batch_size())
         for start in range(0, len(entries), size):
             batch = entries[start : start + size]
             held.upsert(
@@ -85,26 +149,93 @@ class ChromaStore:
                 ],
             )
 
+    def _known(self, collection: Collection, document: str) -> set[str]:
+        held = self._found(collection)
+        if held is None:
+            return set()
+        rows = _pages(held, where={"document": document}, include=[])
+        return {row.partition(":")[2] for page in rows for row in page["ids"]}
+
     def _query(
         self, collection: Collection, vector: Vector, most: int, documents: Group[str]
     ) -> list[Hit]:
-        found = self._held(collection).query(
+        held = self._found(collection)
+        if held is None:
+            return []
+        found = held.query(
             query_embeddings=[list(vector)],
             n_results=most,
-            where={"document": {"$in": list(documents)}},
+            where={"document": {"$in": sorted(documents)}},
             include=["documents", "metadatas", "distances"],
         )
-        rows = zip(
-            found["ids"][0], found["documents"][0], found["metadatas"][0], found["distances"][0],
-            strict=True,
-        )  # fmt: skip
+        columns = (found[k][0] for k in ("ids", "documents", "metadatas", "distances"))
         hits = [
             Hit(
                 row.partition(":")[2],
                 Span(about["document"], about["start"], about["end"]),
                 text,
-                1 - distance,
+                max(-1.0, min(1.0, 1 - distance)),  # single precision may pass 1
             )
-            for row, text, about, distance in rows
+            for row, text, about, distance in zip(*columns, strict=True)
         ]
-        return sorted(hits, key=lambda hit: (-hit.score, hit.id))
+        return sorted(hits, key=lambda hit: (-hit.score, hit.span.document, hit.id))
+
+    def _list(self) -> list[Held]:
+        found = []
+        for collection in self._ours():
+            counts: Counter[str] = Counter()
+            for page in _pages(collection, include=["metadatas"]):
+                counts.update(about["document"] for about in page["metadatas"])
+            found += [Held(_of(collection), document, n) for document, n in counts.items()]
+        return sorted(found, key=lambda h: (h.collection.name, h.document))
+
+    def _remove(self, document: str) -> int:
+        gone = 0
+        for collection in list(self._ours()):
+            pages = _pages(collection, where={"document": document}, include=[])
+            ids = [row for page in pages for row in page["ids"]]
+            for start in range(0, len(ids), BATCH):
+                collection.delete(ids=ids[start : start + BATCH])
+            gone += len(ids)
+        return gone
+
+
+def _pages(collection: Any, **what: Any) -> Iterator[Any]:
+    start = 0
+    while (page := collection.get(limit=PAGE, offset=start, **what))["ids"]:
+        start += len(page["ids"])
+        yield page
+
+
+def _name(collection: Collection) -> str:
+    """Name in Chroma: the kind of passage and the embedding model, whatever became of it since.
+
+    Another model is another collection, so that a user may change it and go back. The same model
+    with other weights or another dimension is the same collection, which then refuses.
+    """
+    told = f"{collection.name}\n{collection.fingerprint.model}"
+    return PREFIX + hashlib.sha256(told.encode()).hexdigest()[:32]
+
+
+def _metadata(collection: Collection) -> dict[str, Any]:
+    made_by = collection.fingerprint
+    return {
+        "name": collection.name,
+        "model": made_by.model,
+        "dimension": made_by.dimension,
+        "normalised": made_by.normalised,
+        "weights": made_by.weights,
+    }
+
+
+def _of(collection: Any) -> Collection:
+    about = collection.metadata or {}
+    return Collection(
+        str(about.get("name", collection.name)),
+        Fingerprint(
+            str(about.get("model", "an unknown model")),
+            int(about.get("dimension", 0)),
+            bool(about.get("normalised", False)),
+            str(about.get("weights", "")),
+        ),
+    )

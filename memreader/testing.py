@@ -22,6 +22,7 @@ from memreader.evidence import NO_INFORMATION
 from memreader.llm.base import FREE, LLM, Model, Price, Reply, Request, TokenCounter, Usage, Wire
 from memreader.llm.retry import RetryPolicy
 from memreader.memory.embedding import Fingerprint, Vector
+from memreader.navigating import Navigation
 from memreader.testing_server import Defect, MisbehavingServer
 from memreader.words import content_words
 
@@ -196,7 +197,15 @@ class Oracle:
     def said(self, prompt: str, *, schema: bool = False) -> str:
         """The text of the answer to a prompt: for servers that speak for the oracle."""
         question = next((q for q in self.facts if q in prompt), None)
-        return _in_form(prompt, self._look(question, prompt), schema=schema)
+        seen = self._look(question, prompt)
+        navigation = self._navigation(question, prompt, seen)
+        return _in_form(prompt, seen, navigation, schema=schema)
+
+    def _navigation(self, question: str | None, prompt: str, seen: _Seen) -> Navigation:
+        shown = [m["text"] for m in _MARKER.finditer(prompt)] or [prompt]
+        sentences = [sentence for sentence, _ in self.facts.values()]
+        found = seen.quote if seen.quote in sentences else ""
+        return Navigation(question or "", sentences, found, shown)
 
     def _look(self, question: str | None, prompt: str) -> _Seen:
         shown = [m["text"] for m in _MARKER.finditer(prompt)] or [prompt]
@@ -257,26 +266,28 @@ def _told(value: str, quote: str) -> str:
     )
 
 
-_LABEL = re.compile(r"^(?P<label>[A-Z][A-Za-z ]{2,30}): .+$", re.MULTILINE)
-_KEY = re.compile(r'^- "(?P<key>\w+)": ', re.MULTILINE)
+_LABEL = re.compile(r"^(?P<name>[A-Z][A-Za-z ]{2,30}): (?P<told>.+)$", re.MULTILINE)
+_KEY = re.compile(r'^- "(?P<name>\w+)": (?P<told>.*)$', re.MULTILINE)
 
 
-def _in_form(prompt: str, seen: _Seen, *, schema: bool) -> str:
+def _in_form(prompt: str, seen: _Seen, navigation: Navigation, *, schema: bool) -> str:
     """The oracle's reply in the labelled or JSON form that the contract lists."""
     quote, answer, noted = seen
     known = answer != NO_INFORMATION
     head = prompt.split("<<<", 1)[0]
 
-    def value(name: str) -> str:
-        name = name.casefold().replace("_", " ")
+    def value(field: re.Match[str]) -> str:
+        name = field["name"].casefold().replace("_", " ")
+        if (moved := navigation.told(field["told"])) is not None:
+            return moved
         for words, told, nothing in (
             (("confidence",), "5", "0"),
             (("relevant", "useful", "enough", "new"), "yes", "no"),
             (("plan", "recall"), "none", "none"),
             (("revisions",), _revision(head, quote), "none"),
             (("information", "code", "evidence"), f"- {quote}", "none"),
-            (("notes", "memory"), noted, noted),
-            (("rationale", "reasoning"), "It is stated.", "Nothing is stated."),
+            (("notes", "memory", "notebook"), noted, noted),
+            (("rationale", "reasoning", "analysis"), "It is stated.", "Nothing is stated."),
         ):
             if any(word in name for word in words):
                 return told if known else nothing
@@ -285,9 +296,11 @@ def _in_form(prompt: str, seen: _Seen, *, schema: bool) -> str:
     if schema:
         listed = [json.loads(_revision(head, quote, schema=True))] if known else []
         return json.dumps(
-            {key: listed if key == "revisions" else value(key) for key in _KEY.findall(head)}
+            {
+                field["name"]: listed if field["name"] == "revisions" else value(field)
+                for field in _KEY.finditer(head)
+            }
         )
     asked = head.rpartition("Reply with these sections")[2] if "Reply with these" in head else ""
-    asked = asked.split("\n\n", 1)[0]
-    labels = [m["label"] for m in _LABEL.finditer(asked)]
-    return "\n".join(f"{label}: {value(label)}" for label in labels) or answer
+    fields = list(_LABEL.finditer(asked.split("\n\n", 1)[0]))
+    return "\n".join(f"{field['name']}: {value(field)}" for field in fields) or answer

@@ -103,7 +103,7 @@ class NetworkxGraph:
         """A graph from `to_json`. Raises ValueError for what is none, or of another format."""
         if data.get("format") != FORMAT:
             raise ValueError(
-                f"This is no graph of format {FORMAT}: it says {data.get('format')!r}. Build it anew."
+                f"This is no graph of format {FORMAT} but of {data.get('format')!r}. Build it anew."
             )
         graph = cls()
         graph.add(facts_of(data))

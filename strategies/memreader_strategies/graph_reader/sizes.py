@@ -13,8 +13,8 @@ from memreader.rendering import Rendering, chunk_budget
 from memreader.structured import Shape
 from memreader_strategies.graph_reader.shapes import (
     ChunkStep,
-    FactList,
     FactLines,
+    FactList,
     FactStep,
     Final,
     NeighbourStep,
@@ -115,7 +115,7 @@ class Sizes:
     # --- the plan --------------------------------------------------------------------------
 
     def planned(self, options: GraphReader, sizes: Sequence[int]) -> Plan:
-        """n chunks: n calls once; then 1 + 1 + paths x function calls + 1 (section 2e)."""
+        """For n chunks: n calls once, then 3 + paths x function calls (section 2e)."""
         n, text = len(sizes), sum(sizes)
         if not n:
             return NOTHING

@@ -13,7 +13,7 @@
 8. `Reading._answer`   all notebooks beside each other, contradictions settled by majority.
 
 What was changed, and why, is in README.md beside this.
-Calls: n once; then 1 + 1 + the paths' function calls + 1. Critical path: about 3 + the longest path.
+Calls: n once, then 3 and the paths' function calls. Critical path: about 3 + the longest path.
 """
 
 from __future__ import annotations

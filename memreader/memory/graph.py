@@ -95,7 +95,7 @@ def key_of(name: str) -> str:
 
 
 def _singular(word: str) -> str:
-    if len(word) < 4 or not word.isascii() or word.endswith(("ss", "us", "is")):
+    if len(word) < 4 or word.endswith(("ss", "us", "is")):
         return word
     if word.endswith("ies"):
         return word if len(word) == 4 else f"{word[:-3]}y"

@@ -32,8 +32,9 @@ def keepers(pages: int, *, first: int = 1, name: str = "keepers.pdf") -> Documen
     """Page i is about Keeper<i>, who kept a gate and knew the next keeper."""
     texts = [
         f"Keeper{i} kept gate {i} of the wall. Keeper{i} knew Keeper{i + 1} well. "
-        + " ".join(f"Bread{i} was baked at noon and eaten." for _ in range(6))
-        + "\n\n"
+        + f"Bread{i} was baked at noon"
+        + " and bread was eaten" * 10
+        + ".\n\n"
         for i in range(first, first + pages)
     ]
     return replace(with_pages(texts), source=name)

@@ -114,13 +114,14 @@ def test_moves_beyond_the_ends_of_a_document_are_ignored() -> None:
 def test_search_more_with_an_empty_queue_goes_to_one_neighbour() -> None:
     """The neighbours of the node by shared facts; the chosen one is the next node."""
     llm = script(
-        facts=lambda p: step(f"read_chunk({chunks_of(p)[0]})"),
+        facts=lambda p: step(f"read_chunk({chunks_of(p)[-1]})"),
         neighbour=in_turn(step('read_neighbor_node("keeper 2")'), step("termination()")),
         start=lambda _: "Scores: Keeper1 | 90",
         extract=lambda p: facts_of_page(p).replace("Keeper2", "Keeper 2"),
     )
     read(llm, keepers(4))
-    assert ["facts", "chunk", "neighbour", "facts", "chunk", "neighbour"] == llm.order[6:-0 or None]
+    walked = [kind for kind in llm.order if kind in ("facts", "chunk", "neighbour")]
+    assert ["facts", "chunk", "neighbour", "facts", "chunk", "neighbour"] == walked
     assert ["Keeper1", "Keeper 2"] == [node_of(p) for p in llm.prompts["facts"]]
     first, second = (fenced(p, "neighbours").split("\n") for p in llm.prompts["neighbour"])
     assert {"gate", "Keeper 2"} == set(first)
@@ -208,14 +209,15 @@ class Likeness:
 def test_names_merge_by_meaning_within_one_head_noun() -> None:
     """Not across heads, not across figures; without an embedder by spelling alone, and said."""
     llm = script(
-        extract=lambda _: "Facts: It came. | motor car | automobile car | motor boat | version 1 | "
-        "version 2"
+        extract=lambda _: (
+            "Facts: It came. | motor car | automobile car | motor boat | version 1 | version 2"
+        )
     )
     read(llm, keepers(2), embedder=Likeness())
     merged = fenced(llm.prompts["start"][0], "key elements").split("\n")
     assert ["automobile car", "motor boat", "version 1", "version 2"] == merged
     answer = read(llm, keepers(2))
-    assert 5 == len(fenced(llm.prompts["start"][1], "key elements").split("\n"))
+    assert 5 == len(fenced(llm.prompts["start"][-1], "key elements").split("\n"))
     assert notes(answer, "merged by their spelling alone")
 
 
@@ -314,7 +316,7 @@ def test_a_failed_extraction_is_counted_and_the_rest_is_used() -> None:
         ("TERMINATION", AFTER_CHUNK, "termination()"),
         ('read_neighbor_node("harbour (old) lease")', AFTER_NODE,
          "read_neighbor_node(harbour (old) lease)"),
-        ("read_neighbour_node: 码头", AFTER_NODE, "read_neighbor_node(: 码头)"),
+        ("read_neighbour_node: 码头", AFTER_NODE, "read_neighbor_node(码头)"),
         ("search_more()", AFTER_NODE, None),
         ("dance()", AFTER_CHUNK, None),
         ("", AFTER_FACTS, None),
@@ -387,24 +389,28 @@ def test_a_note_from_a_fact_cites_the_sentence_that_states_it() -> None:
 def test_broad_elements_show_the_nearest_facts_within_a_budget() -> None:
     """Ranked by the question, in the order of the text, and told."""
     llm = script(
-        extract=lambda p: "Facts:\n"
-        + "\n".join(f"Bread{page_of(p)} loaf {i} was baked. | bread" for i in range(9))
-        + (f"\nA keeper lost the bell {page_of(p)}. | bread" if page_of(p) in (2, 28) else ""),
+        extract=lambda p: (
+            "Facts:\n"
+            + "\n".join(f"Bread{page_of(p)} loaf {i} was baked. | bread" for i in range(9))
+            + (f"\nKeeper{page_of(p)} lost the bell. | bread" if page_of(p) in (2, 28) else "")
+        ),
         start=lambda _: "Scores: bread | 99",
     )
     answer = read(llm, keepers(30), replace(SMALL, list_tokens=128))
     (shown,) = llm.prompts["facts"]
     assert WordCounter().count(fenced(shown, "facts")) <= 128
-    assert shown.index("lost the bell 2.") < shown.index("lost the bell 28.")
+    assert shown.index("Keeper2 lost the bell.") < shown.index("Keeper28 lost the bell.")
     assert notes(answer, "'bread' has 272 facts")
 
 
 def test_more_key_elements_than_fit_are_filtered_and_that_is_told() -> None:
     """All of them where they fit, as published; else the nearest, by words without an embedder."""
     llm = script(
-        extract=lambda p: "Facts:\n"
-        + "\n".join(f"Loaf {i}. | bread{page_of(p)}x{i}" for i in range(60))
-        + ("\nA bell. | lost bell" if page_of(p) == 17 else ""),
+        extract=lambda p: (
+            "Facts:\n"
+            + "\n".join(f"Loaf {i}. | bread{page_of(p)}x{i}" for i in range(60))
+            + ("\nA bell. | lost bell" if page_of(p) == 17 else "")
+        ),
         start=lambda _: "Scores: lost bell | 90",
     )
     answer = read(llm, keepers(40))
@@ -438,21 +444,22 @@ def test_documents_that_were_read_alone_are_joined_without_a_call() -> None:
     both.said["facts"] = lambda _: step("stop_and_read_neighbor()", "Keeper3 knew Keeper4 well.")  # type: ignore[index]
     answer = read(both, [keepers(3), more], stores=stores)
     assert 0 == len(both.prompts["extract"])
-    assert [3, 4] == chunks_of(both.prompts["facts"][0])
+    assert [2, 3, 4] == chunks_of(both.prompts["facts"][0])
     assert {"keepers.pdf", "more.pdf"} >= {c.document for c in answer.citations}
     labels = [s.label for s in stores.shelf().shelved()]
     assert [("graph", 3, 1)] * 2 == [(one.name, one.calls, len(one.documents)) for one in labels]
 
 
 def test_the_formula_is_what_a_scripted_path_takes() -> None:
-    """n once; then 3, and facts, two chunks and neighbours for each of five paths."""
+    """N once; then 3, and facts, two chunks and neighbours for each of five paths."""
     llm = script(
         start=lambda _: FIVE,
-        extract=lambda p: facts_of_page(p).replace("Keeper", "Keeper 0"),
-        facts=lambda _: step("read_chunk(1, 2, 3, 4, 5, 6, 7, 8, 9)", "Keeper1 it was."),
+        extract=lambda p: (
+            facts_of_page(p) + f" | bell\n3. The bell rang {page_of(p)} times. | bell"
+        ),
+        facts=lambda p: step(f"read_chunk({chunks_of(p)[0]})", "Keeper1 it was."),
+        chunk=in_turn(*[step("read_subsequent_chunk()")] * 5, step("search_more()")),
     )
-    llm.said["extract"] = facts_of_page  # type: ignore[index]
-    llm.said["start"] = lambda _: FIVE.replace("Keeper1", "Keeper7")  # type: ignore[index]
     document = keepers(9)
     answer = read(llm, document)
     plan = SMALL.plan(Corpus((document,)), QUESTION, a_model(llm, window=3072))
@@ -505,13 +512,6 @@ def test_the_graph_is_built_ahead_of_time() -> None:
     """`index` builds what `read` will want, under another question."""
     stores, llm = Stores(), script()
 
-    @dataclass(frozen=True)
-    class Ahead:
-        """Builds, and reads nothing."""
-
-        prompts: Any = None
-
-    del Ahead
     read(llm, keepers(3), stores=stores, question="")
     later = script()
     read(later, keepers(3), stores=stores)
@@ -528,7 +528,7 @@ def test_documents_of_no_text_cost_nothing() -> None:
 
 def test_readers_do_not_share_notes() -> None:
     """Two questions at once keep apart."""
-    llm = script(facts=lambda _: step("stop_and_read_neighbor()", "Keeper1 lost the bell."))
+    llm = script(facts=lambda _: step("stop_and_read_neighbor()", "Keeper1 kept gate 1 of it."))
     asked = Reader(a_model(llm, window=3072), SMALL, probe=False).ask_all(
         keepers(3), [QUESTION, "And who found it?"]
     )

@@ -27,7 +27,7 @@ _SPELLINGS = {
     TERMINATION: r"terminat(?:ion|e)|finish",
     READ_NEIGHBOUR: r"read[\s_-]*neighbou?r(?:[\s_-]*node)?",
 }
-_EDGES = " \t\n\"'`*_[](){}<>“”«»「」.;:。"
+_EDGES = " \t\n\"'`*_[](){}<>“”«»「」.;:：。"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def _found(name: str, told: str) -> re.Match[str] | None:
 
 def _argument(rest: str) -> str:
     """What stands in brackets, else the rest of the line."""
-    line = rest.strip().split("\n", 1)[0]
+    line = rest.strip().split("\n", 1)[0].lstrip(_EDGES.replace("(", ""))
     if line.startswith("(") and ")" in line:
         line = line[1 : line.rindex(")")]
     return line.strip(_EDGES)

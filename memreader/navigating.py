@@ -44,9 +44,10 @@ class Navigation:
     def _facts(self) -> Iterator[str]:
         """Sentences of the passage with their longest words; those that answer come first."""
         text = self.shown[-1]
+        known = [s for s in self.answering if s in " ".join(text.split())]
         lines = [" ".join(text[start:end].split()) for start, end in sentences(text)]
-        known = [line for line in lines if any(s in line for s in self.answering)]
-        for line in [*known, *[line for line in lines if line not in known][:MOST_FACTS]]:
+        others = [line for line in lines if not any(s in line for s in known)]
+        for line in [*known, *others[:MOST_FACTS]]:
             tokens = [t for t in _TOKEN.findall(line) if content_words(t)]
             elements = sorted(dict.fromkeys(tokens), key=lambda t: (-len(t), t))
             yield " | ".join([line.replace("|", "/"), *[e[:24] for e in elements[:4]]])

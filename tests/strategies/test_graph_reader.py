@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from memreader.answer import NOT_FOUND, Draft
 from memreader.budget import Limits
 from memreader.contract import ANSWER, FACTS, NEEDLE, Counting, StrategyContract, paged
 from memreader.contract import QUESTION as LEASE
@@ -16,6 +17,7 @@ from memreader.errors import ConfigurationError, ServerFault
 from memreader.llm.base import Request
 from memreader.memory.embedding import Fingerprint, Vector
 from memreader.reader import Reader
+from memreader.run import Run
 from memreader.stores import Stores
 from memreader.testing import Oracle, WordCounter, a_model
 from memreader_strategies.graph_reader import GraphReader
@@ -279,7 +281,7 @@ def test_mostly_unreadable_lines_are_asked_for_once_again() -> None:
     assert 2 == len(llm.prompts["extract"])
     assert "The wall stood." in llm.prompts["extract"][1]
     assert "bell\ngate" == fenced(llm.prompts["start"][0], "key elements")
-    assert notes(answer, "1 lines of the extraction held no fact")
+    assert notes(answer, "that held no fact, left out: 1.")
 
 
 def test_a_failed_extraction_is_counted_and_the_rest_is_used() -> None:
@@ -294,7 +296,7 @@ def test_a_failed_extraction_is_counted_and_the_rest_is_used() -> None:
     llm.before = fail
     answer = read(llm, keepers(4), stores=stores)
     assert ("Keeper1", "partial", 1) == (answer.text, answer.status, answer.coverage.failed)
-    assert notes(answer, "lacks 1 chunks")
+    assert notes(answer, "because their extraction failed: 1.")
     again = script()
     read(again, keepers(4), stores=stores, question="Who else?")
     assert [3] == [page_of(p) for p in again.prompts["extract"]]
@@ -440,8 +442,8 @@ def test_documents_that_were_read_alone_are_joined_without_a_call() -> None:
     more = keepers(3, first=3, name="more.pdf")
     read(alone, keepers(3), stores=stores)
     read(alone, more, stores=stores)
-    both.said["start"] = lambda _: "Scores: Keeper3 | 90"  # type: ignore[index]
-    both.said["facts"] = lambda _: step("stop_and_read_neighbor()", "Keeper3 knew Keeper4 well.")  # type: ignore[index]
+    both.said["start"] = lambda _: "Scores: Keeper3 | 90"
+    both.said["facts"] = lambda _: step("stop_and_read_neighbor()", "Keeper3 knew Keeper4 well.")
     answer = read(both, [keepers(3), more], stores=stores)
     assert 0 == len(both.prompts["extract"])
     assert [2, 3, 4] == chunks_of(both.prompts["facts"][0])
@@ -508,14 +510,20 @@ def test_a_plain_model_reads_what_code_found_and_that_is_said() -> None:
     assert 0 == planned.once.calls.maximum
 
 
-def test_the_graph_is_built_ahead_of_time() -> None:
-    """`index` builds what `read` will want, under another question."""
-    stores, llm = Stores(), script()
+def test_the_graph_is_built_ahead_of_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`index` builds what `read` will want, without a question and whatever its length."""
+    stores, llm, later = Stores(), script(), script()
 
-    read(llm, keepers(3), stores=stores, question="")
-    later = script()
-    read(later, keepers(3), stores=stores)
-    assert (3, 0) == (len(llm.prompts["extract"]), len(later.prompts["extract"]))
+    async def build(strategy: GraphReader, _: str, run: Run) -> Draft:
+        await strategy.index(run)
+        return NOT_FOUND
+
+    with monkeypatch.context() as patched:
+        patched.setattr(GraphReader, "read", build)
+        read(llm, keepers(3), stores=stores, question="")
+    read(later, keepers(3), stores=stores, question="Who lost the bell, and when? " * 9)
+    assert ["extract"] * 3 == llm.order
+    assert 0 == len(later.prompts["extract"]) < len(later.order)
 
 
 def test_documents_of_no_text_cost_nothing() -> None:

@@ -50,9 +50,13 @@ class Building:
             by_document.setdefault(chunk.span.document, []).append(chunk)
         made = await self.run.map(self._graph, by_document.values())
         if self.unreadable:
-            self.run.note(f"{self.unreadable:,} lines of the extraction held no fact: left out.")
+            self.run.note(
+                f"Lines of the extraction that held no fact, left out: {self.unreadable:,}."
+            )
         if self.failed:
-            self.run.note(f"The graph lacks {self.failed:,} chunks: their extraction failed.")
+            self.run.note(
+                f"Chunks that the graph lacks, because their extraction failed: {self.failed:,}."
+            )
         return made
 
     async def _graph(self, chunks: Sequence[Chunk]) -> dict[str, Any]:

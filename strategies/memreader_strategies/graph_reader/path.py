@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 from memreader.chunking import Chunk
 from memreader.errors import BudgetExceeded, CallFailed
-from memreader.evidence import says_not_found
 from memreader.memory.notes import Notes
 from memreader.prompts import Untrusted, Value
 from memreader.structured import Shape
@@ -31,6 +30,7 @@ from memreader_strategies.graph_reader.actions import (
     action,
 )
 from memreader_strategies.graph_reader.nodes import Placed
+from memreader_strategies.graph_reader.notebook import rewritten
 from memreader_strategies.graph_reader.shapes import ChunkStep, FactStep, NeighbourStep
 
 if TYPE_CHECKING:
@@ -99,11 +99,9 @@ class Path:
             return "names no chunk number of the list"
 
         reply, chosen = await self._chosen(FactStep, "facts", values, AFTER_FACTS, fault)
-        if reply is not None and not says_not_found(reply.notebook):
-            known = Notes((*self.notes.items, *(p.item for p in shown)))
-            self._note(
-                self.shared.run.cut(known.retold(reply.notebook), self.shared.sizes.notebook)
-            )
+        if reply is not None:
+            notes = rewritten(self.notes, reply.notebook, [p.item for p in shown])
+            self._note(self.shared.run.cut(notes, self.shared.sizes.notebook))
         if chosen is None:
             wanted = listed[:DEFAULT_CHUNKS]
         else:

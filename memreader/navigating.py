@@ -10,12 +10,11 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from memreader.words import content_words, sentences
+from memreader.words import TOKEN, content_words, sentences
 
 MOST_FACTS = 6
 """Facts of a passage beside those that answer a known question: a script, no real extraction."""
 _FUNCTION = re.compile(r"\b([a-z]+(?:_[a-z]+)+|termination)\(")
-_TOKEN = re.compile(r"[^\W_]+")
 _NUMBERED = re.compile(r"^Chunk (\d+):$")
 
 
@@ -44,11 +43,12 @@ class Navigation:
     def _facts(self) -> Iterator[str]:
         """Sentences of the passage with their longest words; those that answer come first."""
         text = self.shown[-1]
-        known = [s for s in self.answering if s in " ".join(text.split())]
         lines = [" ".join(text[start:end].split()) for start, end in sentences(text)]
-        others = [line for line in lines if not any(s in line for s in known)]
+        answers = [s for s in self.answering if s in " ".join(text.split())]
+        known = [next((line for line in lines if s in line), s) for s in answers]
+        others = [line for line in lines if not any(s in line for s in answers)]
         for line in [*known, *others[:MOST_FACTS]]:
-            tokens = [t for t in _TOKEN.findall(line) if content_words(t)]
+            tokens = [t for t in TOKEN.findall(line) if content_words(t)]
             elements = sorted(dict.fromkeys(tokens), key=lambda t: (-len(t), t))
             yield " | ".join([line.replace("|", "/"), *[e[:24] for e in elements[:4]]])
 

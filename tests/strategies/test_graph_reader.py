@@ -281,7 +281,7 @@ def test_mostly_unreadable_lines_are_asked_for_once_again() -> None:
     assert 2 == len(llm.prompts["extract"])
     assert "The wall stood." in llm.prompts["extract"][1]
     assert "bell\ngate" == fenced(llm.prompts["start"][0], "key elements")
-    assert notes(answer, "that held no fact, left out: 1.")
+    assert notes(answer, "without a fact, left out: 1.")
 
 
 def test_a_failed_extraction_is_counted_and_the_rest_is_used() -> None:
@@ -296,7 +296,7 @@ def test_a_failed_extraction_is_counted_and_the_rest_is_used() -> None:
     llm.before = fail
     answer = read(llm, keepers(4), stores=stores)
     assert ("Keeper1", "partial", 1) == (answer.text, answer.status, answer.coverage.failed)
-    assert notes(answer, "because their extraction failed: 1.")
+    assert notes(answer, "their extraction failed: 1.")
     again = script()
     read(again, keepers(4), stores=stores, question="Who else?")
     assert [3] == [page_of(p) for p in again.prompts["extract"]]

@@ -50,13 +50,9 @@ class Building:
             by_document.setdefault(chunk.span.document, []).append(chunk)
         made = await self.run.map(self._graph, by_document.values())
         if self.unreadable:
-            self.run.note(
-                f"Lines of the extraction that held no fact, left out: {self.unreadable:,}."
-            )
+            self.run.note(f"Extracted lines without a fact, left out: {self.unreadable:,}.")
         if self.failed:
-            self.run.note(
-                f"Chunks that the graph lacks, because their extraction failed: {self.failed:,}."
-            )
+            self.run.note(f"Chunks missing in the graph, their extraction failed: {self.failed:,}.")
         return made
 
     async def _graph(self, chunks: Sequence[Chunk]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from memreader.chunking import Chunk
 from memreader.errors import BudgetExceeded, CallFailed
-from memreader.memory.notes import Notes
+from memreader.memory.notes import Item, Notes
 from memreader.prompts import Untrusted, Value
 from memreader.structured import Shape
 from memreader_strategies.graph_reader.actions import (
@@ -62,6 +62,8 @@ class Path:
     """Indices of the chunks that were read, in order."""
     visited: list[str] = field(default_factory=list)
     """Nodes, in order."""
+    seen: list[Item] = field(default_factory=list)
+    """The facts that were shown."""
     steps: int = 0
     defaults: int = 0
     """Actions that could not be understood, so that the stage's safe default was taken."""
@@ -91,6 +93,8 @@ class Path:
         """Step 7a: the node's facts, grouped by chunk; which chunks to read."""
         shown = await self.shared.shown_facts(node)
         listed = list(dict.fromkeys(p.chunk.index for p in shown))
+        facts = [p.item for p in shown]
+        self.seen += facts
         values: dict[str, Value] = {"facts": Untrusted(_grouped(node, shown), "facts")}
 
         def fault(chosen: Action) -> str:
@@ -100,7 +104,7 @@ class Path:
 
         reply, chosen = await self._chosen(FactStep, "facts", values, AFTER_FACTS, fault)
         if reply is not None:
-            notes = rewritten(self.notes, reply.notebook, [p.item for p in shown])
+            notes = rewritten(self.notes, reply.notebook, facts)
             self._note(self.shared.run.cut(notes, self.shared.sizes.notebook))
         if chosen is None:
             wanted = listed[:DEFAULT_CHUNKS]

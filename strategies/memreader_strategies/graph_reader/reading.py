@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from memreader.answer import NOT_FOUND, Draft, Status
 from memreader.chunking import Chunk
 from memreader.errors import BudgetExceeded
-from memreader.evidence import relevance, says_not_found
+from memreader.evidence import relevance, says_not_found, support
 from memreader.grounding import bearing
 from memreader.memory.graph_stores import new_graph
-from memreader.memory.notes import Notes
+from memreader.memory.notes import Item, Notes
 from memreader.prompts import Untrusted, Value
 from memreader.run import Run
 from memreader_strategies.graph_reader.building import Building
@@ -80,7 +80,8 @@ class Reading:
         if not notebooks and self.run.capped:
             notebooks = self._nearest_facts(nodes)
         unfinished = bool(paths) and all(path.ended.endswith("unfinished") for path in paths)
-        return await self._answer(notebooks, "partial" if unfinished else "complete")
+        seen = [item for path in paths for item in path.seen]
+        return await self._answer(notebooks, "partial" if unfinished else "complete", seen)
 
     async def _explored(self, nodes: Nodes) -> list[Path]:
         """Steps 5 to 7. Paths that a cap ended are given with what they noted."""
@@ -100,12 +101,18 @@ class Reading:
 
     # --- step 8 ----------------------------------------------------------------------------
 
-    async def _answer(self, notebooks: Sequence[Notes], status: Status) -> Draft:
-        """All notebooks beside each other; without any there is no answer, and no call."""
+    async def _answer(
+        self, notebooks: Sequence[Notes], status: Status, seen: Sequence[Item] = ()
+    ) -> Draft:
+        """All notebooks beside each other; without any there is no answer, and no call.
+
+        An answer from notes that code could not follow to a place rests on the facts that were
+        shown and that bear it out.
+        """
         if not notebooks:
             return NOT_FOUND
         evidence = [e for notes in notebooks for e in notes.evidence]
-        shown: Value = [
+        notes_shown: Value = [
             Untrusted(notes.text, f"notebook {number}")
             for number, notes in enumerate(notebooks, start=1)
         ]
@@ -113,13 +120,17 @@ class Reading:
             Final,
             "answer",
             max_tokens=self.sizes.answer,
-            values={"question": self.question, "notebooks": shown},
+            values={"question": self.question, "notebooks": notes_shown},
             sources=evidence,
             temperature=self.options.temperature,
             final=True,
         )
         if says_not_found(reply.answer):
             return NOT_FOUND
+        if not evidence:
+            shown = [e for item in seen for e in item.evidence]
+            bears = (e for e in shown if support(self.question, reply.answer, e.quote).score > 0)
+            evidence = list(bears)
         found = bearing(self.run.question, reply.answer, evidence)
         return Draft(reply.answer.strip(), found, status, reply.analysis)
 

@@ -50,7 +50,7 @@ class Navigation:
         for line in [*known, *others[:MOST_FACTS]]:
             tokens = [t for t in TOKEN.findall(line) if content_words(t)]
             elements = sorted(dict.fromkeys(tokens), key=lambda t: (-len(t), t))
-            yield " | ".join([line.replace("|", "/"), *[e[:24] for e in elements[:4]]])
+            yield " | ".join([line.replace("|", "/"), *[e[:24] for e in elements[:6]]])
 
     def _scored(self) -> Iterator[str]:
         """Names of the list: high where they share a word with the question, and ten at least."""

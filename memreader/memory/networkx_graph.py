@@ -25,16 +25,18 @@ _Identity = tuple[str, int, int, str]
 
 @dataclass(frozen=True, slots=True)
 class _Made:
-    """The graph that some facts make."""
+    """The nodes that some facts make."""
 
-    graph: Any
-    """networkx.Graph: see `NetworkxGraph.graph`."""
     nodes: Mapping[str, Node]
     """By id."""
     ids: Mapping[str, str]
     """Ids of nodes by the keys of their names."""
     facts: Mapping[str, list[Fact]]
     """Facts by the ids of the nodes they mention."""
+
+    def mentioned(self, fact: Fact) -> list[str]:
+        """Ids of the nodes that a fact mentions, each once."""
+        return list(dict.fromkeys(self.ids[key] for n in fact.nodes if (key := key_of(n))))
 
 
 class NetworkxGraph:
@@ -43,6 +45,7 @@ class NetworkxGraph:
     def __init__(self) -> None:
         self._facts: dict[_Identity, Fact] = {}
         self._made: _Made | None = None
+        self._graph: Any = None
 
     # --- the protocol ----------------------------------------------------------------------
 
@@ -51,7 +54,7 @@ class NetworkxGraph:
         for fact in facts:
             known = self._facts.get(_identity(fact), fact)
             self._facts[_identity(fact)] = _joined(known, fact)
-        self._made = None
+        self._made = self._graph = None
 
     def nodes(self) -> list[Node]:
         """All nodes, by name."""
@@ -66,20 +69,16 @@ class NetworkxGraph:
     def neighbours(self, node: str) -> list[Neighbour]:
         """Nodes that share facts with a node, the closest first, equals by name."""
         there, here = self._there, self._id(node)
-        if here not in there.nodes:
-            return []
-        found = [
-            Neighbour(there.nodes[other].name, edge["weight"])
-            for other, edge in there.graph[here].items()
-            if edge["kind"] == "shares"
-        ]
+        both = Counter(n for f in there.facts.get(here, ()) for n in there.mentioned(f))
+        found = [Neighbour(there.nodes[n].name, w) for n, w in both.items() if n != here]
         return sorted(found, key=lambda n: (-n.weight, n.name))
 
     def remove(self, document: str) -> int:
         """Forget a document's facts, and what only they support; returns how many facts went."""
         left = {i: fact for i, fact in self._facts.items() if fact.span.document != document}
         gone = len(self._facts) - len(left)
-        self._facts, self._made = left, None
+        self._facts = left
+        self._made = self._graph = None
         return gone
 
     # --- beyond the protocol ---------------------------------------------------------------
@@ -92,7 +91,9 @@ class NetworkxGraph:
         and "document"; edges the kinds "shares" (two elements, with the number of facts that
         mention both as weight), "mentions" (a fact and an element), "states" (a document, a fact).
         """
-        return self._there.graph
+        if self._graph is None:
+            self._graph = _drawn(self._there, self.facts())
+        return self._graph
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -163,41 +164,27 @@ def _joined(known: Fact, again: Fact) -> Fact:
 
 
 def _made(facts: list[Fact]) -> _Made:
-    import networkx as nx
-
-    graph = nx.Graph()
-    ids = _ids(facts)
+    made = _Made({}, _ids(facts), {})
     by_node: dict[str, list[Fact]] = {}
-    for number, fact in enumerate(facts):
-        mentioned = list(dict.fromkeys(ids[key_of(n)] for n in fact.nodes if key_of(n)))
-        for here in mentioned:
+    for fact in facts:
+        for here in made.mentioned(fact):
             by_node.setdefault(here, []).append(fact)
-        _draw(graph, f"fact {number}", fact, mentioned)
-    nodes = _named(facts, ids, by_node)
-    for here, node in nodes.items():
-        graph.add_node(
-            here,
-            kind="element",
-            name=_legible(node.name),
-            aliases=_legible("; ".join(node.aliases)),
-            facts=node.facts,
-        )
-    return _Made(graph, nodes, ids, by_node)
+    return _Made(_named(facts, made.ids, by_node), made.ids, by_node)
 
 
 def _ids(facts: list[Fact]) -> dict[str, str]:
     """The node of each key: keys are joined where a fact says that they mean the same."""
     import networkx as nx
 
-    keys = nx.Graph()
-    for fact in facts:
-        keys.add_nodes_from(filter(None, map(key_of, fact.nodes)))
-        for one, other in fact.same:
-            if key_of(one) and key_of(other):
-                keys.add_edge(key_of(one), key_of(other))
-    return {
-        key: f"element {min(group)}" for group in nx.connected_components(keys) for key in group
-    }
+    same = nx.Graph(
+        (key_of(one), key_of(other))
+        for fact in facts
+        for one, other in fact.same
+        if key_of(one) and key_of(other)
+    )
+    joined = {key: min(group) for group in nx.connected_components(same) for key in group}
+    keys = [key for fact in facts for name in fact.nodes if (key := key_of(name))]
+    return {key: f"element {joined.get(key, key)}" for key in (*keys, *joined)}
 
 
 def _named(
@@ -216,6 +203,19 @@ def _named(
 def _node(votes: Counter[str], facts: int) -> Node:
     best = min(votes, key=lambda name: (-votes[name], len(name), name))
     return Node(best, tuple(sorted(set(votes) - {best})), facts)
+
+
+def _drawn(made: _Made, facts: list[Fact]) -> Any:
+    """The graph with all its edges: see `NetworkxGraph.graph`."""
+    import networkx as nx
+
+    graph = nx.Graph()
+    for here, node in made.nodes.items():
+        name, aliases = _legible(node.name), _legible("; ".join(node.aliases))
+        graph.add_node(here, kind="element", name=name, aliases=aliases, facts=node.facts)
+    for number, fact in enumerate(facts):
+        _draw(graph, f"fact {number}", fact, made.mentioned(fact))
+    return graph
 
 
 def _draw(graph: Any, here: str, fact: Fact, mentioned: list[str]) -> None:

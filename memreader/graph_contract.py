@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from memreader.document import Span
@@ -39,6 +39,9 @@ _FACTS = some.lists(
     ),
     max_size=12,
 )
+
+
+_UNHURRIED = settings(deadline=None)  # a busy machine is no fault of a store
 
 
 class GraphStoreContract:
@@ -120,6 +123,7 @@ class GraphStoreContract:
             store.neighbours("SALT")
         )
 
+    @_UNHURRIED
     @given(facts=_FACTS)
     def test_adding_again_adds_nothing(self, facts: list[Fact]) -> None:
         """No second fact, no heavier edge."""
@@ -128,6 +132,7 @@ class GraphStoreContract:
         store.add(facts)
         assert before == _seen(store)
 
+    @_UNHURRIED
     @given(facts=_FACTS, order=some.randoms(use_true_random=False))
     def test_the_order_of_adding_is_of_no_matter(self, facts: list[Fact], order: object) -> None:
         """The same facts make the same graph."""
@@ -135,6 +140,7 @@ class GraphStoreContract:
         order.shuffle(mixed)  # type: ignore[attr-defined]
         assert _seen(self.of(facts)) == _seen(self.of(mixed))
 
+    @_UNHURRIED
     @given(facts=_FACTS)
     def test_edges_go_both_ways_and_rest_on_facts(self, facts: list[Fact]) -> None:
         """And no node is its own neighbour."""
@@ -149,6 +155,7 @@ class GraphStoreContract:
 
     # --- removal ---------------------------------------------------------------------------
 
+    @_UNHURRIED
     @given(facts=_FACTS)
     def test_removal_takes_exactly_what_only_that_document_supports(
         self, facts: list[Fact]
@@ -162,6 +169,7 @@ class GraphStoreContract:
 
     # --- rank ------------------------------------------------------------------------------
 
+    @_UNHURRIED
     @given(facts=_FACTS, seeds=some.dictionaries(some.sampled_from(_NAMES), some.floats(0, 10)))
     def test_pagerank_shares_sum_to_one(self, facts: list[Fact], seeds: dict[str, float]) -> None:
         """Whatever the seeds, also where nodes have no neighbour."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import networkx as nx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from memreader.document import Span
 from memreader.errors import ConfigurationError
@@ -37,6 +37,7 @@ def _of(facts: list[Fact]) -> NetworkxGraph:
     return graph
 
 
+@settings(deadline=None)
 @given(facts=_FACTS)
 def test_json_brings_the_same_graph_back(facts: list[Fact]) -> None:
     """Facts, nodes, aliases and edges."""

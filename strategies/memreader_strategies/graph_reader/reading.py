@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 from memreader.answer import NOT_FOUND, Draft, Status
 from memreader.chunking import Chunk
 from memreader.errors import BudgetExceeded
-from memreader.evidence import relevance, says_not_found, support
+from memreader.evidence import Evidence, relevance, says_not_found
 from memreader.grounding import bearing
 from memreader.memory.graph_stores import new_graph
 from memreader.memory.notes import Item, Notes
 from memreader.prompts import Untrusted, Value
 from memreader.run import Run
+from memreader.words import content_words, words
 from memreader_strategies.graph_reader.building import Building
 from memreader_strategies.graph_reader.exploring import Exploring
 from memreader_strategies.graph_reader.nodes import Nodes
@@ -127,12 +128,14 @@ class Reading:
         )
         if says_not_found(reply.answer):
             return NOT_FOUND
-        if not evidence:
-            shown = [e for item in seen for e in item.evidence]
-            bears = (e for e in shown if support(self.question, reply.answer, e.quote).score > 0)
-            evidence = list(bears)
+        evidence = evidence or self._told_by(reply.answer, seen)
         found = bearing(self.run.question, reply.answer, evidence)
         return Draft(reply.answer.strip(), found, status, reply.analysis)
+
+    def _told_by(self, answer: str, seen: Sequence[Item]) -> list[Evidence]:
+        """Facts that hold a word of the answer which the question does not give."""
+        told = set(content_words(answer)) - set(content_words(self.question))
+        return [e for item in seen for e in item.evidence if told & set(words(e.quote))]
 
     def _nearest_facts(self, nodes: Nodes) -> list[Notes]:
         """What a capped reading has where no path has noted anything: facts, by shared words."""

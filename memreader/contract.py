@@ -212,8 +212,7 @@ class StrategyContract:
     def test_a_finished_reading_costs_no_call_again(self) -> None:
         """The same question again is answered from the journal, its index from the shelf."""
         stores, document, again = Stores(), paged(12, needle_on=3), Counting(Oracle(FACTS))
-        first = self.ask(document, stores=stores)
-        second = self.ask(document, again, stores=stores)
+        first, second = self.ask(document, stores=stores), self.ask(document, again, stores=stores)
         assert (first.text, 0) == (second.text, again.begun)
         built = sum(s.label.calls for s in stores.shelf().shelved())
         assert first.usage.calls == second.usage.cached_calls + built

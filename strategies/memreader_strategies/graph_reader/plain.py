@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from memreader.chunking import Chunk
 from memreader.errors import CallFailed
 from memreader.memory.notes import Notes
@@ -13,7 +15,11 @@ from memreader_strategies.graph_reader.sizes import Sizes
 
 
 async def nearest_chunks(run: Run, question: str, nodes: Nodes, most: int) -> list[Chunk]:
-    """The chunks whose facts about the question's own words are nearest to it, best first."""
+    """The chunks that are nearest to the question, best first.
+
+    A chunk is near by its best sentence, and by the share of the question's own words that its
+    sentences hold, the rare ones weighing more: a table spreads them over its rows.
+    """
     words = {name for word in content_words(question) if (name := nodes.known(word))}
     rare = sorted(words, key=lambda name: (len(nodes.facts(name)), name))
     if rare:
@@ -25,7 +31,8 @@ async def nearest_chunks(run: Run, question: str, nodes: Nodes, most: int) -> li
     best: dict[int, float] = {}
     for placed, score in zip(facts, near, strict=True):
         best[placed.chunk.index] = max(score, best.get(placed.chunk.index, score))
-    ranked = sorted(best, key=lambda index: (-best[index], index))[:most]
+    held = _held(rare, nodes)
+    ranked = sorted(best, key=lambda i: (-best[i] - held.get(i, 0.0), i))[:most]
     return [nodes.chunks[index] for index in ranked]
 
 
@@ -42,6 +49,18 @@ async def told_of(run: Run, question: str, chunk: Chunk, sizes: Sizes) -> Notes:
     except CallFailed:  # the coverage counts the chunk
         return Notes()
     return run.noted(Notes(), reply.fact, chunk, sizes.notebook)
+
+
+def _held(words: list[str], nodes: Nodes) -> dict[int, float]:
+    """The share of these nodes that each chunk's facts mention, by rarity, by the chunk's index."""
+    places = {word: {p.chunk.index for p in nodes.facts(word)} for word in words}
+    weights = {w: math.log(1 + len(nodes.chunks) / len(at)) for w, at in places.items()}
+    total = sum(weights.values())
+    held: dict[int, float] = {}
+    for word, at in places.items():
+        for index in at:
+            held[index] = held.get(index, 0.0) + weights[word] / total
+    return held
 
 
 def _distinct(facts: list[Placed]) -> list[Placed]:

@@ -12,8 +12,7 @@ import json
 import random
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from memreader.document import content_hash
@@ -23,6 +22,8 @@ from memreader.llm.base import FREE, LLM, Model, Price, Reply, Request, TokenCou
 from memreader.llm.fakes import word_vector
 from memreader.llm.retry import RetryPolicy
 from memreader.memory.embedding import Fingerprint, Vector
+from memreader.navigating import Navigation
+from memreader.recording import Recorded, Recorder
 from memreader.testing_server import Defect, MisbehavingServer
 
 __all__ = [
@@ -114,42 +115,6 @@ class Scripted:
         return reply if isinstance(reply, Reply) else _reply(request, reply)
 
 
-@dataclass
-class Recorded:
-    """Replays replies by request, from a JSON file that `Recorder` wrote."""
-
-    path: Path
-
-    def __post_init__(self) -> None:
-        self._replies: dict[str, dict[str, object]] = json.loads(self.path.read_text("utf-8"))
-
-    async def complete(self, request: Request) -> Reply:
-        """The recorded reply to this very request."""
-        key = request.key("recorded")
-        if key not in self._replies:
-            raise MemreaderError(
-                f"{self.path} has no reply to {request.text[:80]!r}... Record it anew."
-            )
-        kept = dict(self._replies[key])
-        return Reply(str(kept["text"]), Usage(**kept["usage"]))  # type: ignore[arg-type]
-
-
-@dataclass
-class Recorder:
-    """Wraps a real model and writes what it answers, for `Recorded`."""
-
-    llm: LLM
-    path: Path
-    _replies: dict[str, dict[str, object]] = field(default_factory=dict)
-
-    async def complete(self, request: Request) -> Reply:
-        """Ask the wrapped model and write its reply down."""
-        reply = await self.llm.complete(request)
-        self._replies[request.key("recorded")] = {"text": reply.text, "usage": asdict(reply.usage)}
-        self.path.write_text(json.dumps(self._replies, ensure_ascii=False, indent=1), "utf-8")
-        return reply
-
-
 def _reply(request: Request, text: str) -> Reply:
     counter = WordCounter()
     return Reply(text, Usage(counter.count(request.text), 0, counter.count(text)))
@@ -188,7 +153,15 @@ class Oracle:
     def said(self, prompt: str, *, schema: bool = False) -> str:
         """The text of the answer to a prompt: for servers that speak for the oracle."""
         question = next((q for q in self.facts if q in prompt), None)
-        return _in_form(prompt, self._look(question, prompt), schema=schema)
+        seen = self._look(question, prompt)
+        navigation = self._navigation(question, prompt, seen)
+        return _in_form(prompt, seen, navigation, schema=schema)
+
+    def _navigation(self, question: str | None, prompt: str, seen: _Seen) -> Navigation:
+        shown = [m["text"] for m in _MARKER.finditer(prompt)] or [prompt]
+        sentences = [sentence for sentence, _ in self.facts.values()]
+        found = seen.quote if seen.quote in sentences else ""
+        return Navigation(question or "", sentences, found, shown)
 
     def _look(self, question: str | None, prompt: str) -> _Seen:
         shown = [m["text"] for m in _MARKER.finditer(prompt)] or [prompt]
@@ -249,26 +222,28 @@ def _told(value: str, quote: str) -> str:
     )
 
 
-_LABEL = re.compile(r"^(?P<label>[A-Z][A-Za-z ]{2,30}): .+$", re.MULTILINE)
-_KEY = re.compile(r'^- "(?P<key>\w+)": ', re.MULTILINE)
+_LABEL = re.compile(r"^(?P<name>[A-Z][A-Za-z ]{2,30}): (?P<told>.+)$", re.MULTILINE)
+_KEY = re.compile(r'^- "(?P<name>\w+)": (?P<told>.*)$', re.MULTILINE)
 
 
-def _in_form(prompt: str, seen: _Seen, *, schema: bool) -> str:
+def _in_form(prompt: str, seen: _Seen, navigation: Navigation, *, schema: bool) -> str:
     """The oracle's reply in the labelled or JSON form that the contract lists."""
     quote, answer, noted = seen
     known = answer != NO_INFORMATION
     head = prompt.split("<<<", 1)[0]
 
-    def value(name: str) -> str:
-        name = name.casefold().replace("_", " ")
+    def value(field: re.Match[str]) -> str:
+        name = field["name"].casefold().replace("_", " ")
+        if (moved := navigation.told(field["told"])) is not None:
+            return moved
         for words, told, nothing in (
             (("confidence",), "5", "0"),
             (("relevant", "useful", "enough", "new"), "yes", "no"),
             (("plan", "recall"), "none", "none"),
             (("revisions",), _revision(head, quote), "none"),
             (("information", "code", "evidence"), f"- {quote}", "none"),
-            (("notes", "memory"), noted, noted),
-            (("rationale", "reasoning"), "It is stated.", "Nothing is stated."),
+            (("notes", "memory", "notebook"), noted, noted),
+            (("rationale", "reasoning", "analysis"), "It is stated.", "Nothing is stated."),
         ):
             if any(word in name for word in words):
                 return told if known else nothing
@@ -277,9 +252,11 @@ def _in_form(prompt: str, seen: _Seen, *, schema: bool) -> str:
     if schema:
         listed = [json.loads(_revision(head, quote, schema=True))] if known else []
         return json.dumps(
-            {key: listed if key == "revisions" else value(key) for key in _KEY.findall(head)}
+            {
+                field["name"]: listed if field["name"] == "revisions" else value(field)
+                for field in _KEY.finditer(head)
+            }
         )
     asked = head.rpartition("Reply with these sections")[2] if "Reply with these" in head else ""
-    asked = asked.split("\n\n", 1)[0]
-    labels = [m["label"] for m in _LABEL.finditer(asked)]
-    return "\n".join(f"{label}: {value(label)}" for label in labels) or answer
+    fields = list(_LABEL.finditer(asked.split("\n\n", 1)[0]))
+    return "\n".join(f"{field['name']}: {value(field)}" for field in fields) or answer

@@ -7,7 +7,7 @@ QUESTION ?= Which ferry carries the mail to Ebbing Island?
 FILE ?= examples/report.pdf
 
 .DEFAULT_GOAL := help
-.PHONY: help ask test fast check docs eval clean system
+.PHONY: help ask test fast check docs eval clean system browser
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -15,13 +15,13 @@ help: ## List the targets
 ask: $(VENV)/.local ## Answer a question about a real PDF with the embedded model
 	$(BIN)/memreader ask $(FILE) "$(QUESTION)" --model local
 
-test: $(VENV)/.dev ## Run all tests
+test: $(VENV)/.dev | browser ## Run all tests
 	$(BIN)/python -m pytest
 
-fast: $(VENV)/.dev ## Run the tests without a real model
+fast: $(VENV)/.dev | browser ## Run the tests without a real model
 	$(BIN)/python -m pytest -m "not model and not slow" --numprocesses 2 --dist worksteal
 
-check: $(VENV)/.site ## Lint, types, layers, docs build, tests against the built wheel
+check: $(VENV)/.site | browser ## Lint, types, layers, docs build, tests against the built wheel
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -45,6 +45,14 @@ system:
 	  elif [ "$$(id -u)" = 0 ]; then apt-get update -qq && apt-get install -y -qq libgomp1; \
 	  elif sudo -n true 2>/dev/null; then sudo apt-get update -qq && sudo apt-get install -y -qq libgomp1; \
 	  else echo "Missing system library libgomp1. Install it: sudo apt-get install libgomp1"; exit 1; fi; fi
+
+# The tests open pictures in a browser; without one they skip that and say so.
+browser:
+	@if ! command -v chromium chromium-browser google-chrome >/dev/null; then \
+	  if [ "$$(uname)" != Linux ]; then echo "No chromium: the tests of pictures will be skipped."; \
+	  elif [ "$$(id -u)" = 0 ]; then apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+	  elif sudo -n true 2>/dev/null; then sudo apt-get update -qq && sudo apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+	  else echo "No chromium: the tests of pictures will be skipped. Install it: sudo apt-get install chromium"; fi; fi
 
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

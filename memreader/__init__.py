@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from memreader.answer import Answer, Citation, Coverage, Draft
-    from memreader.api import aask, ask, open_reader
+    from memreader.api import aask, abuild, ask, build, open_reader
     from memreader.budget import Limits
+    from memreader.built import Built
     from memreader.document import Corpus, Document, Span
     from memreader.errors import MemreaderError
     from memreader.reader import Reader
@@ -28,9 +29,12 @@ _HOMES = {
     "Coverage": "answer",
     "Draft": "answer",
     "aask": "api",
+    "abuild": "api",
     "ask": "api",
+    "build": "api",
     "open_reader": "api",
     "Limits": "budget",
+    "Built": "built",
     "Corpus": "document",
     "Document": "document",
     "Span": "document",
@@ -42,6 +46,7 @@ _HOMES = {
 
 __all__ = [
     "Answer",
+    "Built",
     "Citation",
     "Corpus",
     "Coverage",
@@ -52,8 +57,10 @@ __all__ = [
     "Reader",
     "Span",
     "aask",
+    "abuild",
     "ask",
     "available",
+    "build",
     "load",
     "open_reader",
 ]

@@ -1,4 +1,4 @@
-"""`memreader.ask` and `memreader.aask`: one call with the settings in force."""
+"""`memreader.ask`, `memreader.build` and their kin: one call with the settings in force."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from memreader.answer import Answer
 from memreader.budget import Limits
+from memreader.built import Built
 from memreader.errors import ConfigurationError
 from memreader.llm.base import Model
 from memreader.llm.registry import ModelSettings, open_model
@@ -77,6 +78,19 @@ def ask(documents: Documents, question: str, **how: Any) -> Answer:
     memreader.ask("report.pdf", "Who signed it?", model="ollama:qwen3", max_cost=0.50)
     """
     return open_reader(**how).ask(documents, question)
+
+
+async def abuild(documents: Documents, **how: Any) -> Built:
+    """Build a strategy's indexes of documents ahead of the questions; see `open_reader`."""
+    return await open_reader(**how).abuild(documents)
+
+
+def build(documents: Documents, **how: Any) -> Built:
+    """`abuild` for scripts and notebooks: works inside a running event loop too.
+
+    memreader.build("report.pdf", strategy="mem_walker", model="ollama:qwen3", max_cost=0.50)
+    """
+    return open_reader(**how).build(documents)
 
 
 def spec(settings: Settings) -> str:

@@ -139,6 +139,8 @@ class Arriving:
     """Called with the finished document; raises a DocumentError when it holds no text."""
     share: float | None = None
     """How much of the document is here, 0 to 1; None where it cannot be told."""
+    path: str | None = None
+    """Absolute path of the file it comes from; None where it comes from none."""
     _text: list[str] = field(default_factory=list)
     _pages: list[Page] = field(default_factory=list)
     _headings: list[Heading] = field(default_factory=list)

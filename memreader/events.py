@@ -173,6 +173,14 @@ class RunFinished(Event):
     answer: dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildFinished(Event):
+    """Building ahead of the questions ended: the JSON object of `memreader.built.Built`."""
+
+    kind: ClassVar[str] = "build_finished"
+    built: dict[str, Any]
+
+
 def event_json(event: Event) -> dict[str, Any]:
     """An event as a JSON object, its kind first."""
     return {"event": event.kind, **asdict(event)}

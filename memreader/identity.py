@@ -24,6 +24,8 @@ class Identity:
     model: Model
     strategy: Strategy
     rescue: bool = False
+    ahead: bool = False
+    """Whether there is no question, but indexes are built ahead of all of them."""
 
     @property
     def documents(self) -> str:
@@ -33,7 +35,8 @@ class Identity:
     @property
     def job(self) -> str:
         """Key of the runs that do the same work."""
-        return content_hash(f"{self.documents}\n{self.question}\n{self.index_key()}")
+        asked = "\0ahead" if self.ahead else self.question
+        return content_hash(f"{self.documents}\n{asked}\n{self.index_key()}")
 
     def index_key(self, depends: Mapping[str, Any] | None = None) -> str:
         """What an index depends on beside documents and name: by default all options."""
@@ -52,7 +55,8 @@ class Identity:
     def what(self) -> str:
         """One line for a person."""
         sources = ", ".join(a.source for a in self.arriving)
-        return f"{name_of(self.strategy)} · {self.model.name} · {sources} · {self.question}"
+        what = "index" if self.ahead else self.question
+        return f"{name_of(self.strategy)} · {self.model.name} · {sources} · {what}"
 
     @property
     def told(self) -> str:

@@ -23,6 +23,8 @@ class Indexing:
     identity: Identity
     shelf: Shelf
     emit: Callable[[events.Event], None]
+    fresh: bool = False
+    """Build anew what is on the shelf already."""
 
     async def index(
         self,
@@ -35,7 +37,7 @@ class Indexing:
         """See `Run.index`; `capped` tells whether the reading was stopped meanwhile."""
         key = self._key(name, documents, depends)
         async with self.shelf.one_at_a_time(key):
-            kept = self.shelf.get(key)
+            kept = None if self.fresh else self.shelf.get(key)
             if kept is not None:
                 self._tell(name, documents, Tally(), reused=True)
                 return kept  # type: ignore[no-any-return]
@@ -63,6 +65,7 @@ class Indexing:
             tally.usage.input_tokens,
             tally.usage.output_tokens,
             tally.usd,
+            self.identity.index_key(),
         )
 
     def _tell(self, name: str, documents: Sequence[str], tally: Tally, *, reused: bool) -> None:

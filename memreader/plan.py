@@ -111,7 +111,8 @@ class Plan:
         """
         out, calls = self.output_tokens, self.calls
         thought = Range(0, calls.expected * room // 4, calls.maximum * room)
-        return replace(self, output_tokens=out + thought)
+        once = self.once and self.once.with_thinking(room)
+        return replace(self, output_tokens=out + thought, once=once)
 
     def cost(self, price: Price | None) -> tuple[float, float, float] | None:
         """US dollars: minimum, expected, maximum; without any prefix cache. None if unknown."""

@@ -23,8 +23,10 @@ import anyio
 import anyio.to_thread
 
 from memreader import events
+from memreader.ahead import build, require_index
 from memreader.answer import Answer
 from memreader.budget import Budget, Limits
+from memreader.built import Built
 from memreader.document import Arriving, Corpus, Document, clean
 from memreader.errors import ConfigurationError
 from memreader.llm.base import Model
@@ -141,6 +143,36 @@ class Reader:
             for session in sessions:
                 session.model = sessions[0].model
             return await read_all(sessions, model.concurrency)
+
+    async def abuild(
+        self,
+        documents: Documents,
+        *,
+        on_event: Listener | None = None,
+        control: Control | None = None,
+    ) -> Built:
+        """Build ahead of time what the strategy needs of the documents, whatever is asked.
+
+        As `aask` it keeps to the limits, and goes on where it was stopped. Where it is complete,
+        what is kept of older versions of the same files is removed.
+
+        Raises what `aask` does, and ConfigurationError for a strategy that builds no index.
+        """
+        found = opened(documents)
+        strategy = self.strategy_object()
+        require_index(strategy)
+        async with self._model() as model:
+            session = self._session(list(found.documents), "", model, strategy)
+            session.ahead = True
+            session.listen(on_event, control)
+            session.tell_of(found.skipped, model)
+            if self.probe:
+                await session.probe()
+            return await build(session)
+
+    def build(self, documents: Documents, **listening: Any) -> Built:
+        """`abuild` for synchronous code; inside a running event loop it works in a thread."""
+        return _waited_for(partial(self.abuild, documents, **listening))
 
     def ask_all(
         self, documents: Documents, questions: Sequence[str], **listening: Any

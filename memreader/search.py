@@ -17,7 +17,7 @@ from memreader.errors import ConfigurationError
 from memreader.evidence import relevance
 from memreader.memory.embedders import HOW, EmbedderOpener
 from memreader.memory.embedding import Embedder, Fingerprint, Vector, cosine
-from memreader.memory.vectors import Collection, Entry, Hit, VectorStore
+from memreader.memory.vectors import Collection, Entry, Held, Hit, VectorStore
 
 StoreOpener = Callable[[], AbstractAsyncContextManager[VectorStore]]
 AT_ONCE = 512
@@ -89,6 +89,12 @@ class Search:
         (vector,) = await self.embed([query], query=True)
         store = await self._vectors()
         return await store.query(await self._collection(name), vector, most, documents)
+
+    async def held(self, documents: Sequence[str]) -> list[Held]:
+        """What the store holds of these documents; nothing where this reading opened none."""
+        if self._store is None:
+            return []
+        return [held for held in await self._store.held() if held.document in documents]
 
     async def _collection(self, name: str) -> Collection:
         return Collection(name, await self.fingerprint())

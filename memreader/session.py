@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
+from typing import Protocol, TypeVar
 
 import anyio
 from anyio.abc import TaskGroup
 
 from memreader import events
-from memreader.answer import Answer, Draft, Forgotten, Status, Stopped
+from memreader.answer import Answer, Draft, Stopped
+from memreader.answering import answer_of
 from memreader.budget import Budget, Cost, Limits
 from memreader.calls import Caller, EventStream
-from memreader.citing import citation, cited, stands
 from memreader.coverage import Ledger
 from memreader.document import Arriving
 from memreader.embedding_calls import Embeddings
 from memreader.errors import BudgetExceeded, CallFailed, StrategyFault
-from memreader.evidence import NO_INFORMATION
 from memreader.identity import Identity
 from memreader.indexing import Indexing
 from memreader.llm.base import Model
@@ -35,10 +35,23 @@ from memreader.rendering import Rendering
 from memreader.run import Run
 from memreader.search import Search
 from memreader.stores import Stores
-from memreader.strategy import Strategy, name_of
+from memreader.strategy import Indexed, Strategy, name_of
 from memreader.supply import Supply
 
 Listener = Callable[[events.Event], None]
+T = TypeVar("T")
+
+
+class Ended(Protocol):
+    """What a run ends with."""
+
+    @property
+    def stopped(self) -> Stopped:
+        """Why no further call was made."""
+        ...
+
+
+E = TypeVar("E", bound=Ended)
 
 
 @dataclass(slots=True)
@@ -88,6 +101,8 @@ class Session:
     """Opens the embedding model; None where there is none."""
     budget: Budget | None = None
     """Shared with other sessions; None makes one of this session's own from its limits."""
+    ahead: bool = False
+    """Build what is free of any question, and answer none."""
     stream: EventStream = field(default_factory=EventStream)
     control: Control = field(default_factory=Control)
     remarks: Remarks = field(default_factory=Remarks)
@@ -115,7 +130,24 @@ class Session:
 
     async def read(self) -> Answer:
         """Run the strategy and make the answer of its draft."""
+
+        async def work(caller: Caller) -> Answer:
+            run, draft = await self.worked(
+                caller, lambda run: self.strategy.read(self.question, run)
+            )
+            return await answer_of(self, run, draft or run.kept or Draft("", status="partial"))
+
+        answer = await self.recorded(work)
+        self.stream.emit(events.RunFinished(answer=answer.to_json()))
+        return answer
+
+    async def recorded(self, work: Callable[[Caller], Awaitable[E]]) -> E:
+        """Do work as a run that the journal knows: how it began, and how it ended."""
         caller = self._caller()
+        if isinstance(self.strategy, Indexed):
+            for a in self.arriving:
+                if a.path is not None:
+                    self.stores.shelf().place(a.id, a.path, a.source)
         carried = caller.journal.spend(caller.run_id)
         self.stream.emit(
             events.RunStarted(
@@ -131,28 +163,31 @@ class Session:
         )
         state: str = "interrupted"
         try:
-            run, draft = await self._read(caller)
-            answer = await self._answer(run, draft)
-            state = answer.stopped
+            ended = await work(caller)
+            state = ended.stopped
         finally:
             caller.budget.release(caller.run_id)
             caller.journal.finish(caller.run_id, state, time.monotonic() - self.began)
-        self.stream.emit(events.RunFinished(answer=answer.to_json()))
-        return answer
+        return ended
 
-    async def _read(self, caller: Caller) -> tuple[Run, Draft]:
+    async def worked(
+        self, caller: Caller, step: Callable[[Run], Awaitable[T]]
+    ) -> tuple[Run, T | None]:
+        """A run, and what a step of the strategy made of it; None where it ended early.
+
+        A cap or an interrupt, and a failed call that the strategy has no default for, are told by
+        the run; what else is raised is raised plainly.
+        """
         error: Exception | None = None
+        made: T | None = None
         async with AsyncExitStack() as resources, anyio.create_task_group() as tasks:
-            draft = Draft("", status="partial")
             try:
                 run = self._run(caller, tasks, self._search(caller, resources))
-                draft = await self.strategy.read(self.question, run)
+                made = await step(run)
             except BudgetExceeded as capped:
                 run.cap(capped)
-                draft = run.kept or draft
             except CallFailed as failed:  # the strategy has no default for it; coverage shows it
                 run.note(f"The reading ended early: {failed}")
-                draft = run.kept or draft
             except Exception as raised:  # because the task group would wrap it in a group
                 error = raised
             tasks.cancel_scope.cancel()
@@ -162,7 +197,7 @@ class Session:
             raise StrategyFault(
                 f"The strategy went on although the endpoint failed: {caller.broken}"
             ) from caller.broken
-        return run, draft
+        return run, made
 
     def _search(self, caller: Caller, resources: AsyncExitStack) -> Search:
         def metered(embedder: Embedder) -> Embeddings:
@@ -174,76 +209,28 @@ class Session:
         return Search(self.embedder, lambda: self.stores.vectors(note), resources, metered, note)
 
     def _run(self, caller: Caller, tasks: TaskGroup, search: Search) -> Run:
-        fence = replace(self._identity.fence, plain=self.model.wire == "plain")
+        fence = replace(self.identity.fence, plain=self.model.wire == "plain")
         rendering = Rendering(PromptFiles.of(self.strategy), self.model, fence)
         caller.mask = rendering.fence.delimiter
         supply = Supply(self.arriving, self.model.counter, caller.ledger, self.stream.emit)
-        memories, told = caller.journal.memories, self._identity.told
+        memories, told = caller.journal.memories, self.identity.told
         return Run(
             self.question,
             supply,
             self.model,
             caller,
             rendering,
-            Indexing(self._identity, self.stores.shelf(), self.stream.emit),
+            Indexing(
+                self.identity,
+                self.stores.shelf(),
+                self.stream.emit,
+                fresh=self.ahead and self.resumption.fresh,
+            ),
             search,
             tasks,
             Remembering(caller.run_id, told, memories, supply, self.stream.emit),
             self.rescue,
         )
-
-    async def _answer(self, run: Run, draft: Draft) -> Answer:
-        corpus = await run.corpus()
-        run.supply.account_for_the_rest(corpus)
-        caller, ledger = run.caller, run.caller.ledger
-        read = ledger.spans_read()
-        if NO_INFORMATION in draft.text:  # our own marker is no answer
-            draft = _withheld(draft)
-        evidence = cited(draft, corpus, self.question, read) if draft.text else []
-        if draft.text and not stands(draft, evidence, self.question, corpus, read):
-            run.note("The answer rests on nothing that was read; it is withheld.")
-            draft, evidence = _withheld(draft), []
-        forgot = self._account_for_the_memory(run)
-        spans = [e.span for e in evidence if e.span is not None]
-        used = run.versions[-1].sources if run.versions else spans
-        coverage = ledger.report(corpus, [*used, *spans], spans)
-        lacking = run.capped or caller.clipped or coverage.failed
-        status: Status = "partial" if lacking else draft.status
-        stopped: Stopped = "finished"
-        if run.capped:
-            stopped = "interrupted" if caller.budget.stop_reason else "budget"
-        return Answer(
-            text=draft.text,
-            status=status,
-            strategy=name_of(self.strategy),
-            model=self.model.name,
-            citations=tuple(citation(e, corpus) for e in evidence),
-            coverage=coverage,
-            usage=caller.spend(),
-            cost_usd=None if self.model.price is None else caller.journal.spend(caller.run_id).usd,
-            seconds=time.monotonic() - self.began,
-            stopped=stopped,
-            run_id=caller.run_id,
-            notes=tuple(self.remarks.notes),
-            problems=self.remarks.problems,
-            carried_calls=caller.carried,
-            rationale=draft.rationale,
-            memory=tuple(run.versions),
-            forgot=forgot,
-            manifest={**self._identity.manifest, "embedder": run.search.used},
-        )
-
-    def _account_for_the_memory(self, run: Run) -> Forgotten | None:
-        """How much the memory forgot, said in a line; nothing is lost in silence."""
-        memory = run.memory
-        if not run.capped:
-            memory.table.end(memory.run, len(memory.versions))
-        forgot = memory.forgot
-        if forgot is not None and forgot.facts:
-            run.note(str(forgot))
-        if self.rescue and not memory.asked and not run.capped:
-            run.note(f"{name_of(self.strategy)} does not read again what it forgot: no rescue.")
-        return forgot
 
     # --- parts -----------------------------------------------------------------------------
 
@@ -251,7 +238,7 @@ class Session:
         if self.caller is None:
             journal = self.stores.journal()
             run_id, continued = journal.start(
-                self._identity.job, what=self._identity.what, fresh=self.resumption.fresh
+                self.identity.job, what=self.identity.what, fresh=self.resumption.fresh
             )
             carries = continued and not self.resumption.new_budget
             budget = self.budget or Budget(self.limits)
@@ -274,8 +261,11 @@ class Session:
         return self.caller
 
     @property
-    def _identity(self) -> Identity:
-        return Identity(self.arriving, self.question, self.model, self.strategy, self.rescue)
+    def identity(self) -> Identity:
+        """What determines the reading."""
+        return Identity(
+            self.arriving, self.question, self.model, self.strategy, self.rescue, self.ahead
+        )
 
 
 def dispatcher_of(model: Model) -> Dispatcher:
@@ -283,8 +273,3 @@ def dispatcher_of(model: Model) -> Dispatcher:
     if model.endpoint == "in-process":
         return Dispatcher(concurrency=model.concurrency, policy=model.retry)
     return Dispatcher.for_endpoint(model.endpoint, concurrency=model.concurrency)
-
-
-def _withheld(draft: Draft) -> Draft:
-    """The draft without its answer."""
-    return Draft("", status="not_found" if draft.status == "complete" else draft.status)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,6 +18,9 @@ from memreader.database import MEMORY, connected
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS shelved (
     key TEXT PRIMARY KEY, label TEXT NOT NULL, made REAL NOT NULL, content TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS placed (
+    path TEXT NOT NULL, document TEXT NOT NULL, name TEXT NOT NULL,
+    PRIMARY KEY (path, document));
 """
 
 
@@ -36,6 +39,8 @@ class Label:
     output_tokens: int = 0
     usd: float | None = 0.0
     """US dollars; None where a price was not known."""
+    made_by: str = ""
+    """Hash of strategy with all its options, model and prompts (`Identity.index_key`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,17 @@ class Shelved:
     """Seconds since the epoch."""
     size: int
     """Bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A file, and a document that it was once the content of."""
+
+    path: str
+    document: str
+    """Id of the document."""
+    name: str
+    """As it was given."""
 
 
 class Shelf:
@@ -91,11 +107,43 @@ class Shelf:
         )
         return [Shelved(key, Label(**json.loads(label)), *rest) for key, label, *rest in rows]
 
+    def holds(self, made_by: str, documents: Iterable[str]) -> bool:
+        """Whether each of these documents is in an index that was made by just this."""
+        mine = [s.label.documents for s in self.shelved() if s.label.made_by == made_by]
+        return set(documents) <= {document for several in mine for document in several}
+
+    def entry(self, name: str, document: str) -> tuple[Shelved, Any] | None:
+        """The latest index of this name that is of one document alone; None where there is none."""
+        for shelved in self.shelved():
+            if shelved.label.name == name and list(shelved.label.documents) == [document]:
+                return shelved, self.get(shelved.key)
+        return None
+
     def remove(self, document: str) -> int:
         """Forget the indexes that a document is part of; returns how many."""
         keys = [s.key for s in self.shelved() if document in s.label.documents]
         self._db.executemany("DELETE FROM shelved WHERE key = ?", [(key,) for key in keys])
         return len(keys)
+
+    # --- which files the documents were ----------------------------------------------------
+
+    def place(self, document: str, path: str, name: str) -> None:
+        """Note that a document is the content of a file, under the name that it was given by."""
+        self._db.execute("INSERT OR REPLACE INTO placed VALUES (?, ?, ?)", (path, document, name))
+
+    def displace(self, path: str, document: str) -> None:
+        """Note that a file has that content no more."""
+        self._db.execute("DELETE FROM placed WHERE path = ? AND document = ?", (path, document))
+
+    def at(self, path: str) -> list[str]:
+        """Ids of all documents that a file was, as far as they are known."""
+        rows = self._db.execute("SELECT document FROM placed WHERE path = ? ORDER BY 1", (path,))
+        return [row[0] for row in rows]
+
+    def placed(self) -> list[Placed]:
+        """All files, and the documents that they were."""
+        rows = self._db.execute("SELECT path, document, name FROM placed ORDER BY path, document")
+        return [Placed(*row) for row in rows]
 
     def __del__(self) -> None:
         self.close()

@@ -14,7 +14,7 @@ from memreader.errors import StoreInUse
 from memreader.journal import Journal
 from memreader.memory.embedding_cache import EmbeddingCache
 from memreader.memory.stores import open_store
-from memreader.memory.vectors import VectorStore
+from memreader.memory.vectors import Held, VectorStore
 from memreader.shelf import Shelf
 
 IN_MEMORY = "chroma:memory"
@@ -86,6 +86,35 @@ class Stores:
             self._vectors = store
             weakref.finalize(self, forget, store).atexit = False
         return self._vectors
+
+    async def held(self) -> list[Held]:
+        """What the vector store holds; a store that nobody made yet is not made for this.
+
+        Raises StoreInUse where another process owns it.
+        """
+        async with self._kept() as vectors:
+            return [] if vectors is None else await vectors.held()
+
+    async def forget_vectors(self, document: str) -> int:
+        """Remove a document from the vector store, if there is one; how many entries went.
+
+        Raises StoreInUse where another process owns it.
+        """
+        async with self._kept() as vectors:
+            return 0 if vectors is None else await vectors.remove(document)
+
+    @asynccontextmanager
+    async def _kept(self) -> AsyncIterator[VectorStore | None]:
+        """The store in force and no other in its place; None where there is none yet."""
+        spec = self.vectors_spec
+        kind, _, where = spec.partition(":")
+        if spec == IN_MEMORY:
+            yield self._vectors
+        elif kind == "chroma" and not (Path(where) / "chroma.sqlite3").exists():
+            yield None
+        else:
+            async with open_store(spec) as vectors:
+                yield vectors
 
     @property
     def probes(self) -> Path | None:

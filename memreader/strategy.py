@@ -77,6 +77,19 @@ def load(name: str) -> type[Strategy]:
     return loaded
 
 
+def indexable() -> list[str]:
+    """Names of the installed strategies that build an index ahead of a question, in order."""
+    found = []
+    for name in available():
+        try:
+            cls = load(name)
+        except ConfigurationError:  # a broken one is named where it is asked for
+            continue
+        if callable(getattr(cls, "index", None)):
+            found.append(name)
+    return found
+
+
 def make(name: str, options: Mapping[str, Any] | None = None) -> Strategy:
     """A strategy with options; text values ("3", "false") are read by the option's type."""
     return configured(load(name), options or {}, name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from memreader.cli import ask, cache, doctor, memory, models, plan, strategies
+from memreader.cli import ask, cache, doctor, index, memory, models, picture, plan, strategies
 
 app = typer.Typer(
     name="memreader",
@@ -18,6 +18,9 @@ app = typer.Typer(
 app.command("ask")(ask.ask)
 app.command("plan")(plan.plan)
 app.command("strategies")(strategies.strategies)
+app.command("index")(index.index)
+app.command("graph")(picture.graph)
+app.command("tree")(picture.tree)
 app.command("memory")(memory.memory)
 app.command("doctor")(doctor.doctor)
 app.add_typer(models.app, name="models")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from memreader.loaders.opening import Opened
     from memreader.questions import Asked
     from memreader.reader import Reader
-    from memreader.session import Control
     from memreader.settings import Settings
 
 
@@ -154,7 +152,9 @@ class _Asking:
         from memreader.cli.output import show_answer
         from memreader.cli.progress import listening
         from memreader.cli.questions import show_all
+        from memreader.cli.reading import reader_of
         from memreader.llm.registry import open_model
+        from memreader.session import Resumption
 
         documents = self.documents
         name = spec(self.settings)
@@ -163,7 +163,8 @@ class _Asking:
         async with open_model(name, model_settings(self.settings)) as model:
             for remark in model.remarks if self.loud != "quiet" else ():
                 say(remark)
-            reader = self._reader(model)
+            again = Resumption(fresh=self.fresh, new_budget=self.resume)
+            reader = reader_of(model, self.settings, self.options, again, rescue=self.rescue)
             self._confirm_price(reader, model, documents)
             number = len(self.questions) if self.several else None
             with listening(self.form, self.loud, model, questions=number) as listener:
@@ -174,34 +175,15 @@ class _Asking:
             show_answer(asked[0].answer, self.form, self.loud, model)
         return asked
 
-    def _reader(self, model: Model) -> Reader:
-        from memreader.api import embedder_opener, limits
-        from memreader.reader import Reader
-        from memreader.session import Resumption
-        from memreader.settings import home
-        from memreader.stores import Stores
-
-        current = self.settings
-        return Reader(
-            model,
-            current.strategy,
-            {**current.options.get(current.strategy, {}), **self.options},
-            limits(current),
-            Stores(home().data, current.store),
-            Resumption(fresh=self.fresh, new_budget=self.resume),
-            current.probe,
-            self.rescue,
-            embedder_opener(current),
-        )
-
     async def _interruptible(
         self, reader: Reader, documents: Opened, listener: Callable[[str, Event], None]
     ) -> list[Asked]:
+        from memreader.cli.reading import signals
         from memreader.questions import Asked
         from memreader.session import Control
 
         control = Control()
-        with _signals(control, quiet=self.loud == "quiet"):
+        with signals(control, quiet=self.loud == "quiet"):
             if self.several:
                 return await reader.aask_all(
                     documents, self.questions, on_event=listener, control=control
@@ -220,32 +202,3 @@ class _Asking:
         confirm(
             reader, model, documents, self.questions, max_cost=self.settings.max_cost, yes=self.yes
         )
-
-
-@contextmanager
-def _signals(control: Control, *, quiet: bool) -> Iterator[None]:
-    """First Ctrl-C: no further call, partial answer. Second: stop at once."""
-    import asyncio
-    import signal
-
-    loop, reading = asyncio.get_running_loop(), asyncio.current_task()
-
-    def obey() -> None:
-        if control.reason is None:
-            control.interrupt()
-            if not quiet:
-                say("interrupted: finishing the calls in flight; again to stop at once.")
-        elif reading is not None:
-            reading.cancel()
-
-    wanted = [signal.SIGINT, signal.SIGTERM]
-    try:
-        for number in wanted:
-            loop.add_signal_handler(number, obey)
-    except NotImplementedError:  # Windows: Ctrl-C raises KeyboardInterrupt by itself
-        wanted = []
-    try:
-        yield
-    finally:
-        for number in wanted:
-            loop.remove_signal_handler(number)

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from memreader.errors import BudgetRefused
-from memreader.strategy import Planned
+from memreader.strategy import Planned, Strategy
 
 if TYPE_CHECKING:
+    from memreader.document import Arriving
     from memreader.llm.base import Model
     from memreader.loaders.opening import Opened
     from memreader.reader import Reader
+    from memreader.shelf import Shelf
 
 ASK_ABOVE = 1.0
 """US dollars."""
@@ -27,7 +29,10 @@ def confirm(
     max_cost: float | None,
     yes: bool,
 ) -> None:
-    """Let a plan above one dollar be confirmed. Raises BudgetRefused where it is not."""
+    """Let a plan above one dollar be confirmed; without a question it is that of the indexes.
+
+    Raises BudgetRefused where it is not confirmed.
+    """
     if model.price is None:
         if max_cost is not None:
             raise BudgetRefused(
@@ -53,11 +58,26 @@ def confirm(
 
 def _expected(reader: Reader, model: Model, documents: Opened, questions: Sequence[str]) -> float:
     from memreader.document import Corpus
+    from memreader.plan import NOTHING, together
 
     strategy = reader.strategy_object()
     if not isinstance(strategy, Planned):
         return 0.0
     corpus = Corpus(tuple(d.finish() for d in documents.documents))
-    plans = (strategy.plan(corpus, question, model) for question in questions)
-    costs = (plan.with_thinking(model.thinking).cost(model.price) for plan in plans)
-    return sum(cost[1] for cost in costs if cost is not None)
+    plan = together([strategy.plan(corpus, q, model) for q in questions or [""]])
+    if not questions:
+        plan = plan.once or NOTHING
+    if indexed(reader.stores.shelf(), strategy, model=model, documents=documents.documents):
+        plan = plan.more() if questions else NOTHING
+    cost = plan.with_thinking(model.thinking).cost(model.price)
+    return 0.0 if cost is None else cost[1]
+
+
+def indexed(
+    shelf: Shelf, strategy: Strategy, *, model: Model, documents: Sequence[Arriving]
+) -> bool:
+    """Whether all documents have indexes of this strategy as it is, with this model."""
+    from memreader.identity import Identity
+
+    made_by = Identity(documents, "", model, strategy).index_key()
+    return shelf.holds(made_by, [a.id for a in documents])

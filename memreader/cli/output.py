@@ -9,6 +9,7 @@ from memreader.cli.printable import json_text, on_one_line, printable, say
 
 if TYPE_CHECKING:
     from memreader.answer import Answer, Citation
+    from memreader.built import Built
     from memreader.llm.base import Model
 
 LONGEST_QUOTE = 300
@@ -60,7 +61,7 @@ def cited(citation: Citation) -> str:
     return f"“{quote}”\n      {where + ' · ' if where else ''}{how}"
 
 
-def problems(answer: Answer) -> list[str]:
+def problems(answer: Answer | Built) -> list[str]:
     """Why calls failed and why the reading stopped, the commonest reasons alone."""
     shown = list(answer.problems[-MOST_PROBLEMS:])
     left = len(answer.problems) - len(shown)
@@ -88,7 +89,7 @@ def coverage_line(answer: Answer) -> str:
     return line + "."
 
 
-def spend_line(answer: Answer, model: Model) -> str:
+def spend_line(answer: Answer | Built, model: Model) -> str:
     """What it took, in one line."""
     u = answer.usage
     line = f"{u.calls:,} {'call' if u.calls == 1 else 'calls'}"
@@ -105,7 +106,7 @@ def spend_line(answer: Answer, model: Model) -> str:
     return f"{line}; {money(answer, model)}; {answer.seconds:,.1f} s."
 
 
-def money(answer: Answer, model: Model) -> str:
+def money(answer: Answer | Built, model: Model) -> str:
     """The cost in words: unknown is not 0, and 0 says why."""
     if answer.cost_usd is None:
         return "price unknown"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +18,8 @@ from memreader.errors import ConfigurationError
 if TYPE_CHECKING:
     from memreader.document import Corpus
     from memreader.llm.base import Model
+    from memreader.plan import Plan
+    from memreader.strategy import Strategy
 
 
 def plan(
@@ -45,7 +48,8 @@ def plan(
     from memreader.api import model_settings, spec
     from memreader.document import Corpus
     from memreader.llm.registry import open_model
-    from memreader.settings import resolve
+    from memreader.settings import home, resolve
+    from memreader.stores import Stores
     from memreader.strategy import available
 
     if option and strategy is None:
@@ -53,11 +57,13 @@ def plan(
     options = options_from(option)
     files, asked = files_and_questions(arguments, questions)
     settings = resolve({"model": model, "window": window})
-    corpus = Corpus(tuple(d.finish() for d in opened_files(files).documents))
+    documents = opened_files(files).documents
+    corpus = Corpus(tuple(d.finish() for d in documents))
+    shelf = Stores(home().data).shelf()
 
     async def planned() -> list[dict[str, Any]]:
+        from memreader.cli.money import indexed
         from memreader.probing import remembered
-        from memreader.settings import home
 
         async with open_model(spec(settings), model_settings(settings)) as opened:
             for remark in opened.remarks:
@@ -67,17 +73,21 @@ def plan(
                 known = replace(known, probed=True)
             names = [strategy] if strategy else available()
             given = {name: {**settings.options.get(name, {}), **options} for name in names}
-            return _plans(corpus, asked, known, given, rescue=rescue)
+            there = partial(indexed, shelf, model=known, documents=documents)
+            return _plans(corpus, asked, known, given, there, rescue=rescue)
 
     rows = anyio.run(planned)
-    if questions is None:
-        for row in rows:
-            row.pop("questions", None)
-            row.pop("one_more", None)
+    rows = rows if questions is not None else [_of_one(row) for row in rows]
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
     else:
         _table(rows)
+
+
+def _of_one(row: dict[str, Any]) -> dict[str, Any]:
+    """A row without what is told of several questions, or of an index that is not there."""
+    hidden = {"questions"} if row.get("once") is not None else {"questions", "one_more"}
+    return {key: value for key, value in row.items() if key not in hidden}
 
 
 def _plans(
@@ -85,11 +95,12 @@ def _plans(
     questions: Sequence[str],
     model: Model,
     strategies: dict[str, dict[str, Any]],
+    there: Callable[[Strategy], bool],
     *,
     rescue: bool,
 ) -> list[dict[str, Any]]:
     from memreader.llm.probe import MOST_CALLS
-    from memreader.plan import together
+    from memreader.plan import NOTHING, together
     from memreader.strategy import Planned, make
 
     rows: list[dict[str, Any]] = []
@@ -101,32 +112,34 @@ def _plans(
                 continue
             planned = (strategy.plan(corpus, question, model) for question in questions)
             plans = [plan.with_thinking(model.thinking) for plan in planned]
-            plans = [plan.rescued() for plan in plans] if rescue else plans
-            plan, more = together(plans), plans[-1].more()
         except ConfigurationError as error:
             if len(strategies) == 1:
                 raise
             rows.append({"strategy": name, "note": str(error)})
             continue
-        rows.append(
-            {
-                "strategy": name,
-                "calls": _range(plan.calls),
-                "input_tokens": _range(plan.input_tokens),
-                "output_tokens": _range(plan.output_tokens),
-                "critical_path": _range(plan.critical_path),
-                "cost_usd": plan.cost(model.price),
-                "coverage": plan.coverage,
-                "fits": plan.fits,
-                "model": model.name,
-                "wire": model.wire,
-                "probe_calls": 0 if model.probed else MOST_CALLS,
-                "tokens_counted_by": model.counter.name,
-                "questions": len(questions),
-                "one_more": {"calls": _range(more.calls), "cost_usd": more.cost(model.price)},
-            }
-        )
+        plans = [plan.rescued() for plan in plans] if rescue else plans
+        plan, more = together(plans), plans[-1].more()
+        built = plan.once is not None and there(strategy)
+        if built:
+            plan = replace(plan.more(), once=NOTHING)
+        told = {"strategy": name, **_figures_of(plan, model), "coverage": plan.coverage}
+        told |= {"fits": plan.fits, "model": model.name, "wire": model.wire}
+        told["probe_calls"] = 0 if model.probed else MOST_CALLS
+        told["tokens_counted_by"], told["questions"] = model.counter.name, len(questions)
+        told["once"] = None if plan.once is None else _figures_of(plan.once, model)
+        told["indexed"], told["one_more"] = built, _figures_of(more, model)
+        rows.append(told)
     return rows
+
+
+def _figures_of(plan: Plan, model: Model) -> dict[str, Any]:
+    return {
+        "calls": _range(plan.calls),
+        "input_tokens": _range(plan.input_tokens),
+        "output_tokens": _range(plan.output_tokens),
+        "critical_path": _range(plan.critical_path),
+        "cost_usd": plan.cost(model.price),
+    }
 
 
 def _range(value: Any) -> list[int]:
@@ -141,8 +154,11 @@ def _table(rows: list[dict[str, Any]]) -> None:
     table = Table(box=None, pad_edge=False)
     columns = ("strategy", "calls", "tokens in", "tokens out", "in a row", "US dollars", "reads")
     table.add_column(columns[0], no_wrap=True)
-    several = any("one_more" in row for row in rows)
-    for column in (*columns[1:], *(["one more question"] if several else [])):
+    several = any("questions" in row for row in rows)
+    once = any(row.get("once") is not None for row in rows)
+    last = [*(["built once"] if once else [])]
+    last += ["one more question" if several else "each question"] if several or once else []
+    for column in (*columns[1:], *last):
         table.add_column(column, justify="right")
     for row in rows:
         if "note" in row:
@@ -151,10 +167,17 @@ def _table(rows: list[dict[str, Any]]) -> None:
         figures = (row[k] for k in ("calls", "input_tokens", "output_tokens", "critical_path"))
         reads = f"{row['coverage']:.0%}" if row["fits"] else "too long"
         told = [*map(_figures, figures), _dollars(row["cost_usd"]), reads]
-        table.add_row(row["strategy"], *told, *([_one_more(row["one_more"])] if several else []))
+        told += [_once(row)] if once else []
+        told += [_one_more(row["one_more"])] if "one_more" in row else []
+        table.add_row(row["strategy"], *told)
     console = Console()
     # Off a terminal there is no width that anything would have to be folded to.
     (console if console.is_terminal else Console(width=200)).print(table)
+    _remarks(rows, once=once, several=several)
+
+
+def _remarks(rows: list[dict[str, Any]], *, once: bool, several: bool) -> None:
+    """What the figures are of, in lines below the table."""
     made = next((row for row in rows if "model" in row), None)
     if made:
         typer.echo(f"\n{made['model']}, tokens counted by {made['tokens_counted_by']}.")
@@ -165,6 +188,11 @@ def _table(rows: list[dict[str, Any]]) -> None:
                 f"`memreader doctor` does that now."
             )
         typer.echo("Expected, with the least and the most in brackets; k is a thousand.")
+        if once:
+            typer.echo(
+                "`built once` is in the figures before it: an index, free of the question, which "
+                "`memreader index` builds ahead."
+            )
         if several:
             typer.echo(
                 f"All figures but the last are for {made['questions']:,} questions together."
@@ -181,6 +209,12 @@ def _figures(triple: list[int]) -> str:
 
 def _short(number: int) -> str:
     return f"{number:,}" if number < 10_000 else f"{number / 1000:,.0f} k"
+
+
+def _once(row: dict[str, Any]) -> str:
+    if row["indexed"]:
+        return "there"
+    return "" if row["once"] is None else _one_more(row["once"])
 
 
 def _one_more(row: dict[str, Any]) -> str:

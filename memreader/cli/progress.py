@@ -83,6 +83,8 @@ class _Display:
         )
         self._task = self._progress.add_task("reading", total=None, told="")
         self._read: set[tuple[str, int]] = set()
+        self._indexed: set[tuple[str, int]] = set()
+        self._indexing = False
         self._chunks: dict[str, int | None] = {}
         self._about: dict[str, str] = {}
         self._calls = self._tokens = 0
@@ -112,8 +114,9 @@ class _Display:
                 )
 
     def _count(self, question: str, event: events.CallFinished) -> None:
-        if not event.for_index:
-            self._read.update((question, index) for index in event.sources)
+        self._indexing = event.for_index
+        shown = self._indexed if event.for_index else self._read
+        shown.update((question, index) for index in event.sources)
         if not event.from_journal:
             self._calls += 1
             self._tokens += event.input_tokens + event.output_tokens
@@ -129,7 +132,7 @@ class _Display:
         self._show()
 
     def _show(self) -> None:
-        read, of = len(self._read), ""
+        read, of = len(self._indexed if self._indexing else self._read), ""
         chunks = sum(n or 0 for n in self._chunks.values())
         if chunks and None not in self._chunks.values():
             begun = len(self._chunks)
@@ -142,7 +145,7 @@ class _Display:
         free = price is not None and not (price.input or price.output)
         money = "price unknown" if self._usd is None else f"${self._usd:,.4f}"
         told = [
-            f"{read:,}{of} chunks",
+            f"{read:,}{of} chunks{' indexed' if self._indexing else ''}",
             f"{self._calls:,} {'call' if self._calls == 1 else 'calls'}",
             f"{self._tokens:,} tokens",
             "$0" if free else money,

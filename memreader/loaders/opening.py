@@ -76,7 +76,9 @@ def open_documents(
 
 def open_document(path: str | Path) -> Arriving:
     """Open one file. Raises DocumentError that says what is wrong and what to do."""
-    return _from_bytes(_bytes_of(str(path)), str(path))
+    arriving = _from_bytes(_bytes_of(str(path)), str(path))
+    arriving.path = os.path.realpath(path)
+    return arriving
 
 
 def load(sources: Sequence[str | Path]) -> Corpus:

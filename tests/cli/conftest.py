@@ -48,3 +48,17 @@ def memreader(tmp_path: Path) -> Run:
 def environment(home: Path) -> dict[str, str]:
     """The environment of tests with a home of its own; the sources stay importable."""
     return {**os.environ, "MEMREADER_HOME": str(home / "home"), "PYTHONWARNINGS": "error"}
+
+
+def with_strategy(home: Path, name: str, cls: str, source: str) -> dict[str, str]:
+    """An environment in which a stranger's strategy is installed, found by its entry point."""
+    site = home / "site"
+    about = site / f"{name}_reader-1.0.dist-info"
+    about.mkdir(parents=True)
+    (site / f"{name}_reader.py").write_text(source, "utf-8")
+    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}-reader\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text(
+        f"[memreader.strategies]\n{name} = {name}_reader:{cls}\n"
+    )
+    path = [str(site), *(p for p in [os.environ.get("PYTHONPATH")] if p)]
+    return {**environment(home), "PYTHONPATH": os.pathsep.join(path)}

@@ -1,0 +1,1 @@
+"""Pictures of indexes: one HTML file each, which needs no network and shows where it is from."""

@@ -38,8 +38,8 @@ from memreader.strategy import Planned, Strategy
 from memreader.testing import Oracle, WordEmbedder, a_model
 
 __all__ = [
-    "ANSWER", "FACTS", "HOSTILE", "NEEDLE", "QUESTION",
-    "Counting", "StrategyContract", "paged", "with_pages",
+    "ANSWER", "FACTS", "HOSTILE", "NEEDLE", "QUESTION", "Counting", "StrategyContract", "paged",
+    "with_pages",
 ]  # fmt: skip
 
 
@@ -62,8 +62,7 @@ class StrategyContract:
         """One reading with the oracle, or another model."""
         question = how.pop("question", QUESTION)
         on_event = how.pop("on_event", None)
-        concurrency = how.pop("concurrency", 6)
-        model = self.model(llm or Oracle(FACTS), concurrency=concurrency)
+        model = self.model(llm or Oracle(FACTS), concurrency=how.pop("concurrency", 6))
         return self.reader(model, **how).ask(document, question, on_event=on_event)
 
     def reader(self, model: Model, **how: Any) -> Reader:
@@ -210,12 +209,14 @@ class StrategyContract:
             assert len(first.answered) + len(second.answered) == answer.usage.calls == whole.begun
 
     def test_a_finished_reading_costs_no_call_again(self) -> None:
-        """The same question again is answered from the journal."""
-        stores, document, again = Stores(), paged(12, needle_on=3), Counting(Oracle(FACTS))
-        first = self.ask(document, stores=stores)
+        """The same question again is answered from the journal, and from the index's shelf."""
+        stores, document, seen = Stores(), paged(12, needle_on=3), list[events.Event]()
+        again = Counting(Oracle(FACTS))
+        first = self.ask(document, stores=stores, on_event=seen.append)
         second = self.ask(document, again, stores=stores)
         assert (first.text, 0) == (second.text, again.begun)
-        assert first.usage.calls == second.usage.cached_calls
+        built = sum(e.calls for e in seen if isinstance(e, events.IndexReady))
+        assert first.usage.calls == second.usage.cached_calls + built
 
     def test_a_second_question_reuses_the_index(self) -> None:
         """What is built once for a document is not built for another question."""
@@ -294,7 +295,6 @@ class StrategyContract:
                         scope.cancel()
 
                 counting.before = cancel
-                reader = self.reader(self.model(counting), stores=stores)
-                await reader.aask(document, QUESTION)
+                await self.reader(self.model(counting), stores=stores).aask(document, QUESTION)
 
         anyio.run(reading)

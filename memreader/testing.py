@@ -23,6 +23,7 @@ from memreader.llm.base import FREE, LLM, Model, Price, Reply, Request, TokenCou
 from memreader.llm.fakes import word_vector
 from memreader.llm.retry import RetryPolicy
 from memreader.memory.embedding import Fingerprint, Vector
+from memreader.testing_actions import action, kept
 from memreader.testing_server import Defect, MisbehavingServer
 
 __all__ = [
@@ -195,7 +196,9 @@ class Oracle:
         material = "\n".join(shown)
         draw = random.Random(content_hash(f"{self.seed}\n{material}"))
         beside = NO_INFORMATION
-        if question is not None:
+        if question is None:
+            beside = kept([sentence for sentence, _ in self.facts.values()], material)
+        else:
             sentence, answer = self.facts[question]
             if _squeezed(sentence) in _squeezed(material):
                 if draw.random() >= self.miss:
@@ -267,12 +270,12 @@ def _in_form(prompt: str, seen: _Seen, *, schema: bool) -> str:
             (("plan", "recall"), "none", "none"),
             (("revisions",), _revision(head, quote), "none"),
             (("information", "code", "evidence"), f"- {quote}", "none"),
-            (("notes", "memory"), noted, noted),
+            (("notes", "memory", "summary"), noted, noted),
             (("rationale", "reasoning"), "It is stated.", "Nothing is stated."),
         ):
             if any(word in name for word in words):
                 return told if known else nothing
-        return answer
+        return action(prompt, quote if known else None) if "action" in name else answer
 
     if schema:
         listed = [json.loads(_revision(head, quote, schema=True))] if known else []

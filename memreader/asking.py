@@ -31,6 +31,8 @@ class Asking:
     sample: int
     final: bool
     """Whether it may use the budget's reserve."""
+    logprobs: bool = False
+    """Whether the log-probabilities of the reply's tokens are wanted."""
 
     @property
     def chunks(self) -> list[Chunk]:
@@ -43,7 +45,7 @@ class Asking:
         schema = json_schema(shape) if shape and rendering.model.wire == "schema" else None
         return Request(
             (Message("user", text),), self.max_tokens, (), schema, self.temperature, None,
-            self.sample,
+            self.sample, self.logprobs,
         )  # fmt: skip
 
     async def free(self, caller: Caller, rendering: Rendering) -> Reply:

@@ -38,8 +38,8 @@ from memreader.strategy import Planned, Strategy
 from memreader.testing import Oracle, WordEmbedder, a_model
 
 __all__ = [
-    "ANSWER", "FACTS", "HOSTILE", "NEEDLE", "QUESTION",
-    "Counting", "StrategyContract", "paged", "with_pages",
+    "ANSWER", "FACTS", "HOSTILE", "NEEDLE", "QUESTION", "Counting", "StrategyContract", "paged",
+    "with_pages",
 ]  # fmt: skip
 
 
@@ -62,8 +62,7 @@ class StrategyContract:
         """One reading with the oracle, or another model."""
         question = how.pop("question", QUESTION)
         on_event = how.pop("on_event", None)
-        concurrency = how.pop("concurrency", 6)
-        model = self.model(llm or Oracle(FACTS), concurrency=concurrency)
+        model = self.model(llm or Oracle(FACTS), concurrency=how.pop("concurrency", 6))
         return self.reader(model, **how).ask(document, question, on_event=on_event)
 
     def reader(self, model: Model, **how: Any) -> Reader:
@@ -294,7 +293,6 @@ class StrategyContract:
                         scope.cancel()
 
                 counting.before = cancel
-                reader = self.reader(self.model(counting), stores=stores)
-                await reader.aask(document, QUESTION)
+                await self.reader(self.model(counting), stores=stores).aask(document, QUESTION)
 
         anyio.run(reading)

@@ -25,6 +25,7 @@ from memreader import events
 from memreader.answer import Draft, Version
 from memreader.asking import Asking
 from memreader.calls import Caller
+from memreader.choosing import By, Choice, Choosing, Wanted, way
 from memreader.chunking import Chunk
 from memreader.document import Corpus, Span
 from memreader.errors import BudgetExceeded
@@ -129,6 +130,23 @@ class Run:
         """
         asking = Asking(prompt, max_tokens, values, sources, temperature, sample, final)
         return await asking.typed(shape, self.caller, self.rendering, self._grounding)
+
+    def way_to_choose(self, wanted: Wanted = "auto") -> By:
+        """How to choose among texts with this model; the trace says why.
+
+        `auto` takes what the probe found: by number, where the model names the right one.
+        """
+        by, why = way(wanted, self.model)
+        self.note(why)
+        return by
+
+    async def choose(self, options: Sequence[str], by: By) -> Choice:
+        """Put texts in the order in which they are likely to hold the answer to the question.
+
+        `letter` takes one call, `confidence` a short one for each text, `similarity` none.
+        """
+        choosing = Choosing(self.question, self.caller, self.rendering, self.search, self.map)
+        return await choosing.choose(options, by)
 
     # --- evidence --------------------------------------------------------------------------
 

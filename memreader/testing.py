@@ -24,6 +24,7 @@ from memreader.llm.retry import RetryPolicy
 from memreader.memory.embedding import Fingerprint, Vector
 from memreader.navigating import Navigation
 from memreader.recording import Recorded, Recorder
+from memreader.testing_actions import action, kept
 from memreader.testing_server import Defect, MisbehavingServer
 
 __all__ = [
@@ -168,7 +169,9 @@ class Oracle:
         material = "\n".join(shown)
         draw = random.Random(content_hash(f"{self.seed}\n{material}"))
         beside = NO_INFORMATION
-        if question is not None:
+        if question is None:
+            beside = kept([sentence for sentence, _ in self.facts.values()], material)
+        else:
             sentence, answer = self.facts[question]
             if _squeezed(sentence) in _squeezed(material):
                 if draw.random() >= self.miss:
@@ -242,12 +245,12 @@ def _in_form(prompt: str, seen: _Seen, navigation: Navigation, *, schema: bool) 
             (("plan", "recall"), "none", "none"),
             (("revisions",), _revision(head, quote), "none"),
             (("information", "code", "evidence"), f"- {quote}", "none"),
-            (("notes", "memory", "notebook"), noted, noted),
+            (("notes", "memory", "notebook", "summary"), noted, noted),
             (("rationale", "reasoning", "analysis"), "It is stated.", "Nothing is stated."),
         ):
             if any(word in name for word in words):
                 return told if known else nothing
-        return answer
+        return action(prompt, quote if known else None) if "action" in name else answer
 
     if schema:
         listed = [json.loads(_revision(head, quote, schema=True))] if known else []

@@ -175,6 +175,10 @@ class Model:
     """Most tokens of document text that this model reads well in one call; None: its window."""
     thinking: int = 0
     """Tokens that each reply may take beyond its limit, for reasoning before the answer."""
+    chooses: bool | None = None
+    """Whether it names the right one of numbered options, wherever that stands; None: not known."""
+    logprobs: bool = False
+    """Whether log-probabilities of a reply's tokens are given where they are asked for."""
     overhead: int = 8
     """Tokens of chat template for each message, from above."""
     remarks: tuple[str, ...] = ()

@@ -6,6 +6,7 @@ See `memreader.testing_server`, which is where the public names are.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -38,6 +39,7 @@ class Defect(Enum):
     WRONG_DIMENSION = "gives vectors of another dimension"
     WRONG_COUNT = "gives one vector too few"
     LEAKS_REASONING = "puts its reasoning into the answer"
+    CHOOSES_BY_POSITION = "names the first of numbered options, whatever they say"
 
 
 def tokens(text: str) -> int:
@@ -145,8 +147,16 @@ def spoilt(text: str, finish: str, defect: Defect | None) -> tuple[str, str]:
             return "", finish
         case Defect.LEAKS_REASONING:
             return f"<think>\nThe passage has it, I think.\n</think>\n{text}", finish
+        case Defect.CHOOSES_BY_POSITION:
+            return first_of_options(text), finish
         case _:
             return text, finish
+
+
+def first_of_options(text: str) -> str:
+    """A reply that names a number, alone or in its section, with 1 in the number's place."""
+    named = r"^((?:(?:Action|Numbers?|Choice):)?\s*)\d+(?=[\s.,]*$)"
+    return re.sub(named, r"\g<1>1", text, flags=re.MULTILINE)
 
 
 def bounded(text: str, finish: str, body: Body) -> tuple[str, str]:

@@ -48,6 +48,10 @@ class Probe:
     """Replies end with reason `length` long before their limit."""
     scale: float | None
     """Tokens of the endpoint for one token of our estimate."""
+    chooses: bool | None = None
+    """The right one of four numbered notes is named, wherever it stands; None: not known."""
+    logprobs: bool = False
+    """Log-probabilities of the reply's tokens are given where they are asked for."""
     failures: tuple[str, ...] = ()
     calls: int = 0
     full: bool = False
@@ -60,8 +64,8 @@ class Probe:
         return "labelled" if self.labelled else "plain"
 
     def applied(self, model: Model) -> Model:
-        """The model with what was found: wire, passages, room to think, calibrated estimate."""
-        found = replace(model, wire=self.wire)
+        """The model with what was found: wire, choice, passages, room to think, estimate."""
+        found = replace(model, wire=self.wire, chooses=self.chooses, logprobs=self.logprobs)
         if self.wire == "plain" and model.passage is None:
             found = replace(found, passage=min(PLAIN_PASSAGE, model.window // 2))
         if self.reasoning:
@@ -93,6 +97,7 @@ class Probe:
             *said,
             self._form(),
             self._schema(),
+            *self._choice(),
             *self._stop(),
             *self._accounts(),
             *self._text(),
@@ -119,6 +124,24 @@ class Probe:
         if self.schema_enforced:
             return True, "The server enforces JSON schemas, but the values are wrong: not used."
         return False, "The server ignores JSON schemas; they are not used."
+
+    def _choice(self) -> list[tuple[bool, str]]:
+        given = "given" if self.logprobs else "not given"
+        logprobs = (True, f"Log-probabilities of a reply are {given}.")
+        if self.chooses is None:
+            return [logprobs]
+        if self.chooses:
+            return [
+                (True, "It can choose by number: it names the right one of four notes."),
+                logprobs,
+            ]
+        return [
+            (False, (
+                "It cannot choose by number: what it names depends on the place in the list, not "
+                "on what is said there; code chooses for it."
+            )),
+            logprobs,
+        ]  # fmt: skip
 
     def _stop(self) -> list[tuple[bool, str]]:
         if self.stop is None:

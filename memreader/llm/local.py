@@ -132,6 +132,8 @@ async def _described(
         wire="plain" if path is None else "labelled",
         probed=path is None,  # the small model is known; a file of one's own is probed
         passage=SMALL_PASSAGE if path is None else None,
+        chooses=False if path is None else None,  # by position alone: docs/guides/small-models.md
+        logprobs=True,
         price=FREE,
         concurrency=facts.slots or settings.slots,
         overhead=await _overhead(client),

@@ -6,8 +6,10 @@
     3  a JSON schema, while the words ask for prose: does the server enforce it?
     4  a stop string that any reply would run into
     5  a longer prompt with a code word at its top: is all of it read, and what does a token hold?
-    6  the same beginning again: is it taken from the prefix cache?
-    7  a prompt near the window (only in full), with the code word again
+    6  the same beginning again, then a choice among four notes, the last one right: is the
+       beginning taken from the prefix cache, and does the model choose by what the notes say?
+    7  the choice with the right note in another place; and are log-probabilities given?
+    8  a prompt near the window (only in full), with the code word again
 
 What the calls showed is judged in `memreader.llm.findings`.
 """
@@ -23,35 +25,25 @@ from memreader.errors import BudgetExceeded, EndpointError, MemreaderError, Sile
 from memreader.labels import sections
 from memreader.llm.base import Message, Model, Reply, Request, Schema
 from memreader.llm.findings import Probe
+from memreader.llm.probe_texts import (
+    CODE,
+    LABELS,
+    NOTES,
+    PASSAGE,
+    QUESTION,
+    SCHEMA,
+    choice,
+    long_text,
+    named,
+)
 from memreader.llm.truncation import EXACT_SHARE, check_truncation, stopped_early
 from memreader.tokens import ESTIMATE
 
 __all__ = ["Probe", "probe"]
 
 Complete = Callable[[Request], Awaitable[Reply]]
+Known = bool | None
 
-PASSAGE = (
-    "The light at Ferrow Point was rebuilt in 1931, after the great storm. Its keeper in those "
-    "years was Odalys Wren, who came from Tarn Hollow. The lamp was lit again on the ninth of "
-    "October, before the first snow."
-)
-QUESTION = "Who was the keeper of the light at Ferrow Point?"
-LABELS = (
-    ("Evidence", "the sentence of the passage that answers the question, word for word"),
-    ("Answer", "the answer to the question, in a few words"),
-    ("Confidence", "a number from 0 (not in the passage) to 5 (plainly stated)"),
-)
-SCHEMA: Schema = {
-    "type": "object",
-    "properties": {
-        "evidence": {"type": "string"},
-        "answer": {"type": "string"},
-        "confidence": {"type": "integer"},
-    },
-    "required": ["evidence", "answer", "confidence"],
-    "additionalProperties": False,
-}
-CODE = "MARIGOLD-7731"
 MOST_CALLS = 7
 """Calls of a probe that is not in full; in full there is one more."""
 THINKING = 2048
@@ -74,11 +66,17 @@ class _Calls:
     """Tokens of room for reasoning, once some was seen."""
 
     async def ask(
-        self, text: str, *, most: int, stop: tuple[str, ...] = (), schema: Schema | None = None
+        self,
+        text: str,
+        *,
+        most: int,
+        stop: tuple[str, ...] = (),
+        schema: Schema | None = None,
+        logprobs: bool = False,
     ) -> Reply | None:
         """A reply; None where the call failed, which is kept."""
         most = min(most, self.model.window // 4) + self.thinking
-        request = Request((Message("user", text),), most, stop, schema)
+        request = Request((Message("user", text),), most, stop, schema, logprobs=logprobs)
         self.calls += 1
         try:
             reply = await self.make(request)
@@ -113,9 +111,11 @@ async def probe(model: Model, *, full: bool = False, complete: Complete) -> Prob
     # A stop string would end the reasoning, and leave no answer.
     thinks = any(reply.reasoning for _, reply in calls.replies)
     stops = None if calls.failures or thinks else await _stops(calls)
-    cut, scale, cached = None, None, False
+    cut, scale, cached, chooses, logprobs = None, None, False, None, False
     if not calls.failures:
-        cut, scale, cached = await _long(calls, capable=labelled)
+        cut, scale, cached, chooses = await _long(calls, capable=labelled)
+    if not calls.failures:
+        chooses, logprobs = await _chooses(calls, chooses)
     if full and not calls.failures and cut is None:
         cut = await _near_window(calls, scale, capable=labelled)
     reported = [reply.usage.reported for _, reply in calls.replies]
@@ -134,6 +134,8 @@ async def probe(model: Model, *, full: bool = False, complete: Complete) -> Prob
         wrapped=any(_wrapped(reply) for _, reply in calls.replies),
         stopped_early=any(stopped_early(q, r) for q, r in calls.replies),
         scale=scale,
+        chooses=chooses,
+        logprobs=logprobs,
         failures=tuple(calls.failures),
         calls=calls.calls,
         full=full,
@@ -205,37 +207,31 @@ async def _stops(calls: _Calls) -> bool | None:
     return None if reply is None else "e" not in reply.text
 
 
-def long_text(characters: int) -> str:
-    """Invented prose with names and figures, after a line with the code word."""
-    lines = [f"The code word is {CODE}."]
-    ships, goods = ("Kestrel", "Anemone", "Old Margery"), ("slate", "salted herring", "lamp oil")
-    number, size = 0, 0
-    while size < characters:
-        number += 1
-        ship, cargo = ships[number % 3], goods[number % 2]
-        lines.append(
-            f"Entry {number}: on day {number * 7 % 365} the {ship} brought {number * 37 % 900} "
-            f"crates of {cargo} to the harbour at Tarn Hollow, and left again with the tide."
-        )
-        size += len(lines[-1])
-    return "\n".join(lines)
-
-
-async def _long(calls: _Calls, *, capable: bool) -> tuple[str | None, float | None, bool]:
-    """How a longer prompt is read: the cut, the scale of the estimate, the prefix cache."""
+async def _long(calls: _Calls, *, capable: bool) -> tuple[str | None, float | None, bool, Known]:
+    """How a longer prompt is read: the cut, the scale, the prefix cache, and the first choice."""
     exact = calls.model.counter.exact
     room = calls.model.window * 2  # characters: half of the window at four to a token
     text = long_text(min(1800 if exact else 6000, room))
     first = await calls.ask(f"{text}\n\nWhat is the code word on the first line?", most=48)
     if first is None:
-        return None, None, False
+        return None, None, False, None
     request = calls.replies[-1][0]
     cut = _cut(request, first, calls.model) or _top_lost(request, first, capable=capable)
     scale = None
     if first.usage.reported and cut is None:
         scale = first.usage.input_tokens / ESTIMATE.count(request.text)
-    again = await calls.ask(f"{text}\n\nWhich ship is named first?", most=8)
-    return cut, scale, again is not None and again.usage.cached_input_tokens > 0
+    again = await calls.ask(f"{text}\n\nNow something else. {choice(len(NOTES))}", most=16)
+    cached = again is not None and again.usage.cached_input_tokens > 0
+    return cut, scale, cached, named(again, len(NOTES))
+
+
+async def _chooses(calls: _Calls, before: Known) -> tuple[Known, bool]:
+    """Whether the right note is named in a second place too, and whether logprobs are given."""
+    reply = await calls.ask(choice(1), most=16, logprobs=True)
+    now = named(reply, 1)
+    given = reply is not None and bool(reply.logprobs)
+    known = [right for right in (before, now) if right is not None]
+    return (all(known) if known else None), given
 
 
 async def _near_window(calls: _Calls, scale: float | None, *, capable: bool) -> str | None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from memreader.document import Span
@@ -21,6 +21,8 @@ class Node:
     """What it stands for: its segment, or those of all nodes below, in order."""
     children: tuple[int, ...] = ()
     """Ids of the nodes below, in the order of the text; none at level 0."""
+    extract: bool = False
+    """Whether its text is cut out by code, because there is no summary of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,39 @@ class Tree:
                     row["text"],
                     tuple(Span(**span) for span in row["spans"]),
                     tuple(row["children"]),
+                    row.get("extract", False),
                 )
                 for row in data
             )
         )
+
+
+def joined(trees: Sequence[Tree], fan_out: int, text: Callable[[Sequence[Node]], str]) -> Tree:
+    """One tree over several, in their order; trees of no text are left out.
+
+    The nodes above their roots take no call: `text` makes their text of the nodes below.
+    """
+    nodes: list[Node] = []
+    roots: list[Node] = []
+    for tree in filter(len, trees):
+        shift = len(nodes)
+        nodes += [
+            replace(n, id=n.id + shift, children=tuple(c + shift for c in n.children)) for n in tree
+        ]
+        roots.append(nodes[-1])
+    while len(roots) > 1:
+        above: list[Node] = []
+        for start in range(0, len(roots), fan_out):
+            group = roots[start : start + fan_out]
+            if len(group) > 1:
+                group = [_over(group, len(nodes), text(group))]
+                nodes += group
+            above += group
+        roots = above
+    return Tree(tuple(nodes))
+
+
+def _over(group: Sequence[Node], number: int, text: str) -> Node:
+    level = 1 + max(node.level for node in group)
+    spans = tuple(span for node in group for span in node.spans)
+    return Node(number, level, text, spans, tuple(node.id for node in group), extract=True)

@@ -37,6 +37,8 @@ def capable(body: dict[str, Any]) -> str:
         return f"Evidence: {EVIDENCE}\nAnswer: Odalys Wren\nConfidence: 5"
     if "JSON object" in prompt or wants_json:
         return json.dumps({"evidence": EVIDENCE, "answer": "Odalys Wren", "confidence": 5})
+    if "these four notes" in prompt:
+        return next(n for n in "1234" if f"{n}. The keeper of the light" in prompt)
     if "Repeat this sentence" in prompt:
         return "banana bread under the green tree near the river."
     if "code word" in prompt and (found := re.search(r"The code word is (\S+)\.", prompt)):
@@ -107,6 +109,7 @@ NAMED = {
     Defect.IGNORES_STOP: "Stop strings are ignored",
     Defect.NO_USAGE: "Usage is not reported",
     Defect.LEAKS_REASONING: "reasons before it answers",
+    Defect.CHOOSES_BY_POSITION: "cannot choose by number",
 }
 MAKES_UNREADABLE = {
     Defect.FENCED: {"schema"},
@@ -115,7 +118,11 @@ MAKES_UNREADABLE = {
 }
 
 
-@pytest.mark.parametrize("defect", Defect)
+OF_VECTORS = {Defect.WRONG_DIMENSION, Defect.WRONG_COUNT}
+"""What a probe of answers does not see."""
+
+
+@pytest.mark.parametrize("defect", [d for d in Defect if d not in OF_VECTORS])
 async def test_each_defect_is_named(defect: Defect) -> None:
     """With one defect switched on, the finding that is not well is the one that names it."""
     with MisbehavingServer(capable, defect=defect) as server:
@@ -197,6 +204,18 @@ async def test_a_model_that_copies_the_form_is_plain() -> None:
     with MisbehavingServer(copying) as server:
         found = await probed(server)
     assert (found.wire, found.schema_enforced) == ("plain", True)
+
+
+async def test_whether_it_chooses_by_what_is_said_is_found_and_applied() -> None:
+    """The right note stands in two places; a model that names one place alone is found out."""
+    for defect, chooses in ((None, True), (Defect.CHOOSES_BY_POSITION, False)):
+        with MisbehavingServer(capable, defect=defect) as server:
+            found = await probed(server, full=False)
+            settings = ModelSettings(environment={})
+            async with open_model(f"openai-compatible:{server.url}#test", settings) as model:
+                applied = found.applied(model)
+        assert (chooses, True) == (found.chooses, found.logprobs)
+        assert (chooses, True) == (applied.chooses, applied.logprobs)
 
 
 async def test_what_is_found_is_applied(request_for: Any) -> None:

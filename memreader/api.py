@@ -11,6 +11,7 @@ from memreader.errors import ConfigurationError
 from memreader.llm.base import Model
 from memreader.llm.registry import ModelSettings, open_model
 from memreader.reader import Documents, Reader
+from memreader.reranking import open_reranker
 from memreader.session import Resumption
 from memreader.settings import Settings, home, resolve
 from memreader.stores import Stores
@@ -24,6 +25,7 @@ def open_reader(
     resumption: Resumption | None = None,
     options: dict[str, Any] | None = None,
     rescue: bool = False,
+    retriever: Any = None,
     **settings: Any,
 ) -> Reader:
     """A `Reader` from the settings in force; keyword arguments go before them.
@@ -52,6 +54,8 @@ def open_reader(
         resumption=resumption or Resumption(),
         probe=current.probe,
         rescue=rescue,
+        retriever=retriever,
+        reranker=open_reranker(current.reranker) if current.reranker else None,
     )
 
 

@@ -31,6 +31,8 @@ from memreader.llm.base import Model
 from memreader.loaders.opening import Opened, Skipped, open_documents
 from memreader.memory.embedding import Embedder
 from memreader.questions import Asked, read_all
+from memreader.reranking import Reranker
+from memreader.retrieving import Retriever, as_retriever
 from memreader.search import EmbedderOpener
 from memreader.session import Control, Listener, Resumption, Session
 from memreader.stores import Stores
@@ -64,6 +66,9 @@ class Reader:
     """Before the answer, read again what the memory forgot; the strategy has to offer it."""
     embedder: Embedder | EmbedderOpener | None = None
     """For strategies that search by meaning; None where there is none."""
+    retriever: Retriever | Any = None
+    """Your own, for strategies that retrieve: ours, of LlamaIndex or of LangChain."""
+    reranker: Reranker | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.model, str):
@@ -192,6 +197,8 @@ class Reader:
             self.resumption,
             self.rescue,
             self._embedder(),
+            None if self.retriever is None else as_retriever(self.retriever),
+            self.reranker,
             budget,
         )
 

@@ -164,7 +164,7 @@ def _reply(request: Request, text: str) -> Reply:
 
 
 _MARKER = re.compile(
-    r"^<<<(?P<delimiter>[b-v]{10}) [^\n]*>>>\n(?P<text>.*?)\n<<<end (?P=delimiter)>>>$",
+    r"^<<<(?P<delimiter>[b-v]{10}) (?P<label>[^\n]*)>>>\n(?P<text>.*?)\n<<<end (?P=delimiter)>>>$",
     re.DOTALL | re.MULTILINE,
 )
 
@@ -199,7 +199,8 @@ class Oracle:
         return _in_form(prompt, self._look(question, prompt), schema=schema)
 
     def _look(self, question: str | None, prompt: str) -> _Seen:
-        shown = [m["text"] for m in _MARKER.finditer(prompt)] or [prompt]
+        marked = list(_MARKER.finditer(prompt))
+        shown = [m["text"] for m in marked] or [prompt]
         material = "\n".join(shown)
         draw = random.Random(content_hash(f"{self.seed}\n{material}"))
         beside = NO_INFORMATION
@@ -207,13 +208,15 @@ class Oracle:
             sentence, answer = self.facts[question]
             if _squeezed(sentence) in _squeezed(material):
                 if draw.random() >= self.miss:
-                    return _Seen(sentence, answer, sentence)
+                    holding = (m for m in marked if _squeezed(sentence) in _squeezed(m["text"]))
+                    number = next((_NUMBER.search(m["label"]) for m in holding), None)
+                    return _Seen(sentence, answer, sentence, number.group() if number else "1")
                 beside = next(
                     (s for s in shown[-1].splitlines() if sentence not in s), NO_INFORMATION
                 )
         if draw.random() < self.invent:
             quote = "It was written nowhere that the heron left at noon."
-            return _Seen(quote, "Zanthor Quill", quote)
+            return _Seen(quote, "Zanthor Quill", quote, "97")
         return _Seen("none", NO_INFORMATION, beside)
 
 
@@ -224,6 +227,8 @@ class _Seen(NamedTuple):
     answer: str
     noted: str
     """What it writes into a memory: when it overlooks the sentence, something beside it."""
+    number: str = "none"
+    """The number of the passage that holds the sentence, by its label."""
 
 
 def _squeezed(text: str) -> str:
@@ -257,13 +262,14 @@ def _told(value: str, quote: str) -> str:
     )
 
 
+_NUMBER = re.compile(r"\d+")
 _LABEL = re.compile(r"^(?P<label>[A-Z][A-Za-z ]{2,30}): .+$", re.MULTILINE)
 _KEY = re.compile(r'^- "(?P<key>\w+)": ', re.MULTILINE)
 
 
 def _in_form(prompt: str, seen: _Seen, *, schema: bool) -> str:
     """The oracle's reply in the labelled or JSON form that the contract lists."""
-    quote, answer, noted = seen
+    quote, answer, noted, number = seen
     known = answer != NO_INFORMATION
     head = prompt.split("<<<", 1)[0]
 
@@ -271,6 +277,7 @@ def _in_form(prompt: str, seen: _Seen, *, schema: bool) -> str:
         name = name.casefold().replace("_", " ")
         for words, told, nothing in (
             (("confidence",), "5", "0"),
+            (("passage numbers",), number, "none"),
             (("relevant", "useful", "enough", "new"), "yes", "no"),
             (("plan", "recall"), "none", "none"),
             (("revisions",), _revision(head, quote), "none"),

@@ -169,6 +169,7 @@ class _Asking:
     def _reader(self, model: Model) -> Reader:
         from memreader.api import limits
         from memreader.reader import Reader
+        from memreader.reranking import open_reranker
         from memreader.session import Resumption
         from memreader.settings import home
         from memreader.stores import Stores
@@ -183,6 +184,7 @@ class _Asking:
             Resumption(fresh=self.fresh, new_budget=self.resume),
             current.probe,
             self.rescue,
+            reranker=open_reranker(current.reranker) if current.reranker else None,
         )
 
     async def _interruptible(

@@ -13,6 +13,7 @@ from memreader.llm.base import Model
 from memreader.llm.registry import ModelSettings, open_model
 from memreader.memory.embedders import EmbedderOpener, as_opener, default_embedder
 from memreader.reader import Documents, Reader
+from memreader.reranking import open_reranker
 from memreader.session import Resumption
 from memreader.settings import Settings, home, resolve
 from memreader.stores import Stores
@@ -27,6 +28,7 @@ def open_reader(
     options: dict[str, Any] | None = None,
     rescue: bool = False,
     embedder: Any = None,
+    retriever: Any = None,
     **settings: Any,
 ) -> Reader:
     """A `Reader` from the settings in force; keyword arguments go before them.
@@ -64,6 +66,8 @@ def open_reader(
         embedder=embedder_opener(current)
         if embedder is None or isinstance(embedder, str)
         else embedder,
+        retriever=retriever,
+        reranker=open_reranker(current.reranker) if current.reranker else None,
     )
 
 

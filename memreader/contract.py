@@ -248,7 +248,7 @@ class StrategyContract:
             assert answer.coverage.failed >= 1
             assert answer.status == "partial"
             assert answer.coverage.read + answer.coverage.failed == answer.coverage.chunks
-        assert answer.usage.failed_calls >= 1
+            assert answer.usage.failed_calls >= 1
 
     def test_a_refusing_endpoint_is_an_error(self) -> None:
         """An endpoint that refuses is never taken for a document without an answer."""

@@ -70,7 +70,7 @@ _NEGATION = re.compile(
 )
 
 
-def align(quote: str, text: str) -> Match | None:
+def align(quote: str, text: str, *, fuzzy: bool = True) -> Match | None:
     """Find a quote in a text: exactly, then normalised, then fuzzily; None where it is not there.
 
     A fuzzy match must hold the same numbers and the same count of negations as the quote: one
@@ -84,7 +84,7 @@ def align(quote: str, text: str) -> Match | None:
     at = text.find(quote)
     if at >= 0:
         return Match(at, at + len(quote), "exact")
-    return _normalised(quote, text) or _fuzzy(quote, text)
+    return _normalised(quote, text) or (_fuzzy(quote, text) if fuzzy else None)
 
 
 def _normalised(quote: str, text: str) -> Match | None:

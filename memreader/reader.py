@@ -34,6 +34,8 @@ from memreader.loaders.opening import Opened, Skipped, open_documents
 from memreader.memory.embedders import EmbedderOpener, as_opener
 from memreader.memory.embedding import Embedder
 from memreader.questions import Asked, read_all
+from memreader.reranking import Reranker
+from memreader.retrieving import Retriever, as_retriever
 from memreader.session import Control, Listener, Resumption, Session
 from memreader.stores import Stores
 from memreader.strategy import Strategy, configured, make
@@ -67,6 +69,9 @@ class Reader:
     embedder: Embedder | EmbedderOpener | Any = None
     """For strategies that search by meaning: one of ours, an embedding of LlamaIndex, or what
     opens one for each reading (`memreader.memory.embedders`). None where there is none."""
+    retriever: Retriever | Any = None
+    """Your own, for strategies that retrieve: ours, of LlamaIndex or of LangChain."""
+    reranker: Reranker | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.model, str):
@@ -226,6 +231,8 @@ class Reader:
             self.resumption,
             self.rescue,
             self._embedder(),
+            None if self.retriever is None else as_retriever(self.retriever),
+            self.reranker,
             budget,
         )
 

@@ -15,7 +15,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -37,6 +37,8 @@ from memreader.memory.notes import Item, Notes
 from memreader.prompts import Value
 from memreader.remembering import Remembering
 from memreader.rendering import Rendering, chunk_budget
+from memreader.reranking import Reranker
+from memreader.retrieving import Retrieving
 from memreader.search import Search
 from memreader.streams import Stream
 from memreader.structured import S, Shape
@@ -63,6 +65,10 @@ class Run:
     memory: Remembering
     rescue: bool = False
     """Whether what the memory forgot is to be read again before the answer: see `lost`."""
+    retrieving: Retrieving = field(default_factory=Retrieving)
+    """The user's own retriever, if one is given: see `retrieved`."""
+    reranker: Reranker | None = None
+    """The reranker that is set; None where there is none."""
     kept: Draft | None = None
     capped: bool = False
     """Whether a cap or an interrupt has stopped the reading."""
@@ -83,6 +89,16 @@ class Run:
     async def corpus(self) -> Corpus:
         """All documents, whole."""
         return await self.supply.corpus()
+
+    async def retrieved(self, query: str, most: int) -> list[Span]:
+        """Places that the user's own retriever finds, the best first.
+
+        What it gives that stands in no document is left out, with a note.
+        """
+        spans, foreign = await self.retrieving.found(query, most, await self.corpus())
+        if foreign:
+            self.note(f"Passages of the retriever that stand in no document, left out: {foreign}.")
+        return spans
 
     def room(self, *parts: str, reply: int = 0) -> int:
         """Tokens left in the window beside these parts and a reply of `reply` tokens."""

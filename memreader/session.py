@@ -32,6 +32,8 @@ from memreader.prompts import PromptFiles
 from memreader.remarks import Remarks
 from memreader.remembering import Remembering
 from memreader.rendering import Rendering
+from memreader.reranking import Reranker
+from memreader.retrieving import Retriever, Retrieving
 from memreader.run import Run
 from memreader.search import Search
 from memreader.stores import Stores
@@ -99,6 +101,9 @@ class Session:
     """Read again what the memory forgot, before the answer."""
     embedder: EmbedderOpener | None = None
     """Opens the embedding model; None where there is none."""
+    retriever: Retriever | None = None
+    """The user's own, for strategies that retrieve."""
+    reranker: Reranker | None = None
     budget: Budget | None = None
     """Shared with other sessions; None makes one of this session's own from its limits."""
     ahead: bool = False
@@ -197,6 +202,8 @@ class Session:
             raise StrategyFault(
                 f"The strategy went on although the endpoint failed: {caller.broken}"
             ) from caller.broken
+        if run.retrieving.ignored and not run.capped and not self.ahead:
+            run.note(f"{name_of(self.strategy)} did not ask the retriever.")
         return run, made
 
     def _search(self, caller: Caller, resources: AsyncExitStack) -> Search:
@@ -230,6 +237,8 @@ class Session:
             tasks,
             Remembering(caller.run_id, told, memories, supply, self.stream.emit),
             self.rescue,
+            Retrieving(self.retriever),
+            self.reranker,
         )
 
     # --- parts -----------------------------------------------------------------------------

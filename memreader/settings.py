@@ -33,6 +33,8 @@ class Settings(BaseModel):
     strategy: str = "map_reduce"
     options: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Options of strategies, by strategy name."""
+    reranker: str | None = None
+    """Name or path of a CrossEncoder, or KIND:MODEL; for strategies that rerank."""
     max_cost: float | None = Field(None, ge=0)
     """US dollars of one run."""
     max_calls: int | None = Field(None, ge=0)

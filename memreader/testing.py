@@ -8,23 +8,17 @@ that every strategy has to pass, ours or a stranger's, is in `memreader.contract
 
 from __future__ import annotations
 
-import json
-import random
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
-from memreader.document import content_hash
 from memreader.errors import MemreaderError
-from memreader.evidence import NO_INFORMATION
-from memreader.llm.base import FREE, LLM, Model, Price, Reply, Request, TokenCounter, Usage, Wire
+from memreader.fakes.counter import WordCounter, reply_to
+from memreader.fakes.oracle import Oracle
+from memreader.fakes.recording import Recorded, Recorder
+from memreader.llm.base import FREE, LLM, Model, Price, Reply, Request, TokenCounter, Wire
 from memreader.llm.fakes import word_vector
 from memreader.llm.retry import RetryPolicy
 from memreader.memory.embedding import Fingerprint, Vector
-from memreader.navigating import Navigation
-from memreader.recording import Recorded, Recorder
-from memreader.testing_actions import action, kept
 from memreader.testing_server import Defect, MisbehavingServer
 
 __all__ = [
@@ -38,18 +32,6 @@ __all__ = [
     "WordEmbedder",
     "a_model",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class WordCounter:
-    """A tokenizer that a person can follow: one token for each word, or six characters of one."""
-
-    exact: bool = True
-    name: str = "words"
-
-    def count(self, text: str) -> int:
-        """Words, long ones counted for each six characters begun."""
-        return sum(-(-len(word) // 6) for word in text.split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,153 +95,4 @@ class Scripted:
             raise reply
         if callable(reply):
             reply = reply(request)
-        return reply if isinstance(reply, Reply) else _reply(request, reply)
-
-
-def _reply(request: Request, text: str) -> Reply:
-    counter = WordCounter()
-    return Reply(text, Usage(counter.count(request.text), 0, counter.count(text)))
-
-
-_MARKER = re.compile(
-    r"^<<<(?P<delimiter>[b-v]{10}) [^\n]*>>>\n(?P<text>.*?)\n<<<end (?P=delimiter)>>>$",
-    re.DOTALL | re.MULTILINE,
-)
-
-
-@dataclass
-class Oracle:
-    """Answers only from what its prompt shows, by the facts it knows how to recognise.
-
-    `facts` maps a question to the sentence that answers it and the answer in it. Of a prompt it
-    sees the fenced material alone: if a sentence stands there, it quotes and answers; else it
-    says that there is no information. With `miss` it overlooks what is there at that rate, and
-    writes something else into a memory instead, as a model does that forgets; with
-    `invent` it makes an answer up, with a quote that stands nowhere. Both draws depend on the
-    seed and the prompt alone, so that equal readings stay equal.
-    """
-
-    facts: Mapping[str, tuple[str, str]]
-    """Question -> (sentence in the document, answer in that sentence)."""
-    miss: float = 0.0
-    invent: float = 0.0
-    seed: int = 0
-    requests: list[Request] = field(default_factory=list)
-
-    async def complete(self, request: Request) -> Reply:
-        """Answer in the form that the prompt's contract asks for."""
-        self.requests.append(request)
-        return _reply(request, self.said(request.text, schema=request.schema is not None))
-
-    def said(self, prompt: str, *, schema: bool = False) -> str:
-        """The text of the answer to a prompt: for servers that speak for the oracle."""
-        question = next((q for q in self.facts if q in prompt), None)
-        seen = self._look(question, prompt)
-        navigation = self._navigation(question, prompt, seen)
-        return _in_form(prompt, seen, navigation, schema=schema)
-
-    def _navigation(self, question: str | None, prompt: str, seen: _Seen) -> Navigation:
-        shown = [m["text"] for m in _MARKER.finditer(prompt)] or [prompt]
-        sentences = [sentence for sentence, _ in self.facts.values()]
-        found = seen.quote if seen.quote in sentences else ""
-        return Navigation(question or "", sentences, found, shown)
-
-    def _look(self, question: str | None, prompt: str) -> _Seen:
-        shown = [m["text"] for m in _MARKER.finditer(prompt)] or [prompt]
-        material = "\n".join(shown)
-        draw = random.Random(content_hash(f"{self.seed}\n{material}"))
-        beside = NO_INFORMATION
-        if question is None:
-            beside = kept([sentence for sentence, _ in self.facts.values()], material)
-        else:
-            sentence, answer = self.facts[question]
-            if _squeezed(sentence) in _squeezed(material):
-                if draw.random() >= self.miss:
-                    return _Seen(sentence, answer, sentence)
-                beside = next(
-                    (s for s in shown[-1].splitlines() if sentence not in s), NO_INFORMATION
-                )
-        if draw.random() < self.invent:
-            quote = "It was written nowhere that the heron left at noon."
-            return _Seen(quote, "Zanthor Quill", quote)
-        return _Seen("none", NO_INFORMATION, beside)
-
-
-class _Seen(NamedTuple):
-    """What the oracle makes of a prompt."""
-
-    quote: str
-    answer: str
-    noted: str
-    """What it writes into a memory: when it overlooks the sentence, something beside it."""
-
-
-def _squeezed(text: str) -> str:
-    return " ".join(text.split())
-
-
-_ADDITION = {
-    False: re.compile(r"^ADD .*\ba text\b.*$", re.MULTILINE),
-    True: re.compile(r'^\{"op": "add", .*\ba text\b.*\}$', re.MULTILINE),
-}
-
-
-def _revision(head: str, quote: str, *, schema: bool = False) -> str:
-    """The first addition of a text that the prompt's forms offer, with the quote in its place."""
-    form = _ADDITION[schema].search(head)
-    facts = '{"op": "add", "path": ["facts", "a key"], "value": "a text"}'
-    shown = form[0] if form else facts if schema else "ADD facts/a key: a text"
-    told = shown.replace("a key", "needle")
-    if schema:  # a value that is no text is JSON inside JSON
-        revision = json.loads(told)
-        revision["value"] = _told(revision["value"], quote)
-        return json.dumps(revision, ensure_ascii=False)
-    path, _, value = told.partition(": ")
-    return f"{path}: {_told(value, quote)}"
-
-
-def _told(value: str, quote: str) -> str:
-    as_json = value.lstrip().startswith(("{", "[", '"'))
-    return value.replace(
-        "a text", json.dumps(quote, ensure_ascii=False)[1:-1] if as_json else quote
-    )
-
-
-_LABEL = re.compile(r"^(?P<name>[A-Z][A-Za-z ]{2,30}): (?P<told>.+)$", re.MULTILINE)
-_KEY = re.compile(r'^- "(?P<name>\w+)": (?P<told>.*)$', re.MULTILINE)
-
-
-def _in_form(prompt: str, seen: _Seen, navigation: Navigation, *, schema: bool) -> str:
-    """The oracle's reply in the labelled or JSON form that the contract lists."""
-    quote, answer, noted = seen
-    known = answer != NO_INFORMATION
-    head = prompt.split("<<<", 1)[0]
-
-    def value(field: re.Match[str]) -> str:
-        name = field["name"].casefold().replace("_", " ")
-        if (moved := navigation.told(field["told"])) is not None:
-            return moved
-        for words, told, nothing in (
-            (("confidence",), "5", "0"),
-            (("relevant", "useful", "enough", "new"), "yes", "no"),
-            (("plan", "recall"), "none", "none"),
-            (("revisions",), _revision(head, quote), "none"),
-            (("information", "code", "evidence"), f"- {quote}", "none"),
-            (("notes", "memory", "notebook", "summary"), noted, noted),
-            (("rationale", "reasoning", "analysis"), "It is stated.", "Nothing is stated."),
-        ):
-            if any(word in name for word in words):
-                return told if known else nothing
-        return action(prompt, quote if known else None) if "action" in name else answer
-
-    if schema:
-        listed = [json.loads(_revision(head, quote, schema=True))] if known else []
-        return json.dumps(
-            {
-                field["name"]: listed if field["name"] == "revisions" else value(field)
-                for field in _KEY.finditer(head)
-            }
-        )
-    asked = head.rpartition("Reply with these sections")[2] if "Reply with these" in head else ""
-    fields = list(_LABEL.finditer(asked.split("\n\n", 1)[0]))
-    return "\n".join(f"{field['name']}: {value(field)}" for field in fields) or answer
+        return reply if isinstance(reply, Reply) else reply_to(request, reply)

@@ -26,6 +26,7 @@ def reader_of(
     """A reader with an open model, from the settings and the options of the command line."""
     from memreader.api import embedder_opener, limits
     from memreader.reader import Reader
+    from memreader.reranking import open_reranker
     from memreader.settings import home
     from memreader.stores import Stores
 
@@ -39,6 +40,7 @@ def reader_of(
         settings.probe,
         rescue,
         embedder_opener(settings),
+        reranker=open_reranker(settings.reranker) if settings.reranker else None,
     )
 
 

@@ -1,0 +1,1 @@
+"""What stands behind `memreader.testing`, where the public names are."""

@@ -64,16 +64,18 @@ class Building:
             return {**graph.to_json(), "chunks": places}
 
         return await self.run.index(
-            "graph", build, documents=[chunks[0].span.document], depends=self._depends
+            "graph", build, documents=[chunks[0].span.document], depends=await self._depends()
         )
 
-    @property
-    def _depends(self) -> dict[str, Any]:
+    async def _depends(self) -> dict[str, Any]:
         """What the graph is made with: nothing that belongs to a question."""
         if self.run.model.wire == "plain":
             return {"chunk": self.sizes.chunk, "facts": "sentences"}
-        near = self.options.similarity if self.run.search.by_meaning else None
-        return {"chunk": self.sizes.chunk, "reply": self.sizes.extraction, "merged": near}
+        merged_by: dict[str, Any] = {}
+        if self.run.search.by_meaning:
+            fingerprint = str(await self.run.search.fingerprint())
+            merged_by = {"similarity": self.options.similarity, "embedder": fingerprint}
+        return {"chunk": self.sizes.chunk, "reply": self.sizes.extraction, **merged_by}
 
     async def _facts(self, chunks: Sequence[Chunk]) -> list[Fact]:
         first = chunks[0].index

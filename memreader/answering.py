@@ -29,7 +29,7 @@ async def answer_of(session: Session, run: Run, draft: Draft) -> Answer:
         draft, evidence = _withheld(draft), []
     forgot = _account_for_the_memory(session, run)
     spans = [e.span for e in evidence if e.span is not None]
-    used = run.versions[-1].sources if run.versions else spans
+    used = run.memory.held if run.versions else spans
     coverage = ledger.report(corpus, [*used, *spans], spans)
     lacking = run.capped or caller.clipped or coverage.failed
     status: Status = "partial" if lacking else draft.status

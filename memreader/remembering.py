@@ -110,6 +110,12 @@ class Remembering:
         return item.sources or ((whole,) if whole is not None else ())
 
     @property
+    def held(self) -> tuple[Span, ...]:
+        """What the memories rest on in the end: the last version on each path."""
+        last = {version.path: version.sources for version in self.versions}
+        return tuple(dict.fromkeys(span for sources in last.values() for span in sources))
+
+    @property
     def asked(self) -> bool:
         """Whether passages were given to be read again."""
         return bool(self._wanted)

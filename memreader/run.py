@@ -1,7 +1,6 @@
 """Run: everything a strategy may touch while it reads.
 
-Metering, tracing, journalling, fencing and budgets live behind it, so that a strategy stays at
-the size of its algorithm.
+Metering, tracing, journalling, fencing and budgets live behind it: a strategy is its algorithm.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ from memreader.reranking import Reranker
 from memreader.retrieving import Retrieving
 from memreader.search import Search
 from memreader.streams import Stream
-from memreader.structured import S, Shape
+from memreader.structured import S, Shape, shown
 from memreader.supply import Supply
 
 T = TypeVar("T")
@@ -203,11 +202,7 @@ class Run:
 
     def shown(self, reply: Shape) -> str:
         """A typed reply as later prompts show it: its sections, or a plain model's evidence."""
-        form = reply.plain
-        if self.model.wire == "plain" and form is not None:
-            return str(getattr(reply, form.evidence or form.answer))
-        labels = type(reply).labels().items()
-        return "\n".join(f"{label}: {getattr(reply, name)}".strip() for name, label in labels)
+        return shown(reply, self.model.wire)
 
     # --- many at once ----------------------------------------------------------------------
 
@@ -284,7 +279,7 @@ class Run:
         Chunks that its calls show do not count as read for the question. An index with a hole,
         because of a failed call or a cap, is given but not kept.
         """
-        ids = [a.id for a in self.supply.arriving] if documents is None else documents
+        ids = documents or [a.id for a in self.supply.arriving]
         return await self.indexing.index(name, build, ids, depends, lambda: self.capped)
 
     def reserve(self, *, input_tokens: int, output_tokens: int) -> None:

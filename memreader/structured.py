@@ -85,6 +85,15 @@ def json_schema(shape: type[Shape]) -> Schema:
     return schema
 
 
+def shown(reply: Shape, wire: Wire) -> str:
+    """A typed reply as later prompts show it: its sections, or a plain model's evidence."""
+    form = reply.plain
+    if wire == "plain" and form is not None:
+        return str(getattr(reply, form.evidence or form.answer))
+    labels = type(reply).labels().items()
+    return "\n".join(f"{label}: {getattr(reply, name)}".strip() for name, label in labels)
+
+
 _THOUGHT = re.compile(r"<(think|thinking|reasoning|thought)>.*?(?:</\1>|\Z)", re.DOTALL)
 _CODE_FENCE = re.compile(r"^\s*```[\w-]*\n(.*?)\n?```\s*$", re.DOTALL)
 

@@ -20,6 +20,7 @@ _STOP = frozenset(
     where which while who whom whose why will with would you your name named called say said says
     au aux avec ce ces cette comme comment dans de des du elle en est et il ils la le les leur lors
     mais ne ou où par pas pour quand que quel quelle quelles quels qui sa se ses son sont sur un une
+    d j jusqu l lorsqu qu
     aus bei das dem den der des die ein eine einem einen einer für hat ist mit nach nicht sich sie
     sind und von vor war was welche welcher welches wer wie wird wo zu zum zur
     con como cual cuando cuál de del donde el ella en es esta este fue la las lo los para por que

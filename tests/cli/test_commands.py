@@ -82,7 +82,7 @@ def test_strategies_are_listed_with_their_options(memreader: Run) -> None:
     """Names, options, defaults and what they mean."""
     out = memreader("strategies").stdout
     assert "map_reduce: LLM×MapReduce" in out
-    assert "chunk_size = 4096  Tokens of one call in all" in out
+    assert "chunk_size = 4096  Tokens of a map call in all" in out
 
 
 def test_the_doctor_names_what_works(memreader: Run) -> None:

@@ -53,6 +53,11 @@ class Excerpt:
     parts: tuple[tuple[int, Place], ...]
     """Where each part begins here, and what place of the original it is."""
 
+    @classmethod
+    def whole(cls, document: Document) -> Excerpt:
+        """A document as it is."""
+        return cls(document, ((0, Place(document.source, 0, len(document.text))),))
+
     def original(self, start: int, end: int) -> Place:
         """A range of the excerpt in the original; what runs over a part's end stops there."""
         at, place = max((p for p in self.parts if p[0] <= start), default=self.parts[0])
@@ -63,9 +68,9 @@ class Excerpt:
         )
 
 
-def excerpt(document: Document, places: Sequence[Place]) -> Excerpt:
-    """The pages that these places touch; where there are none, the text around them."""
-    ranges = _pages(document, places) if document.pages else _around(document, places)
+def excerpt(document: Document, places: Sequence[Place], around: int = AROUND) -> Excerpt:
+    """The pages that these places touch; where there are none, `around` characters around them."""
+    ranges = _pages(document, places) if document.pages else _around(document, places, around)
     text, parts, pages = "", [], []
     for start, end, page in ranges:
         parts.append((len(text), Place(document.source, start, end)))
@@ -86,12 +91,12 @@ def _pages(document: Document, places: Sequence[Place]) -> list[_Range]:
     ]
 
 
-def _around(document: Document, places: Sequence[Place]) -> list[_Range]:
+def _around(document: Document, places: Sequence[Place], around: int) -> list[_Range]:
     """Windows, those that meet as one; a word that is cut at the edge does no harm."""
     merged: list[_Range] = []
     for place in sorted(places):
-        start = max(0, place.start - AROUND)
-        end = min(len(document.text), place.end + AROUND)
+        start = max(0, place.start - around)
+        end = min(len(document.text), place.end + around)
         if merged and start <= merged[-1][1]:
             merged[-1] = (merged[-1][0], max(end, merged[-1][1]), None)
         else:

@@ -7,10 +7,10 @@ shows the model the right pages alone: its own ceiling, whatever the strategy.
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from evals.places import Place, excerpt
+from evals.places import Excerpt, Place, excerpt
 from evals.tasks import Question
 from memreader import events
 from memreader.answer import Answer
@@ -18,10 +18,22 @@ from memreader.budget import Limits
 from memreader.document import Arriving, Document, Span
 from memreader.evidence import relevance
 from memreader.llm.base import Model
+from memreader.memory.embedders import EmbedderOpener
 from memreader.session import Resumption, Session
 from memreader.stores import Stores
 from memreader.strategy import Strategy
 from memreader_strategies.full_context import FullContext
+
+
+@dataclass(frozen=True, slots=True)
+class Building:
+    """What building an index took."""
+
+    calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    seconds: float = 0.0
+    """From the beginning of the reading to the last index that was built."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +53,8 @@ class Reading:
     input_tokens: int = 0
     output_tokens: int = 0
     longest_prompt: int = 0
+    index: Building = Building()
+    """What of it was for an index that was not there yet."""
 
 
 Read = Callable[[Question, Sequence[Document]], Awaitable[Reading | None]]
@@ -68,6 +82,7 @@ class WithModel:
     stores: Stores = field(default_factory=Stores)
     limits: Limits = field(default_factory=Limits)
     probe: bool = True
+    embedder: EmbedderOpener | None = None
 
     async def __call__(self, question: Question, documents: Sequence[Document]) -> Reading:
         """Read the documents with the strategy.
@@ -83,6 +98,7 @@ class WithModel:
             self.limits,
             self.stores,
             Resumption(),
+            embedder=self.embedder,
         )
         tally = Tally()
         session.listen(tally, None)
@@ -101,13 +117,21 @@ class WithModel:
         excerpts = {d.source: excerpt(d, places) for d, places in touched if places}
         if not excerpts:
             return None
-        whole = WithModel(self.model, FullContext(), self.stores, self.limits, self.probe)
-        reading = await whole(question, [e.document for e in excerpts.values()])
-        cited = [
-            excerpts[c.document].original(c.start, c.end) if c.end else c for c in reading.cited
-        ]
-        read = [part for e in excerpts.values() for _, part in e.parts] if reading.read else []
-        return replace(reading, cited=tuple(cited), read=tuple(read))
+        whole = replace(self, strategy=FullContext())
+        return await whole.of_excerpts(question, excerpts)
+
+    async def of_excerpts(self, question: Question, excerpts: Mapping[str, Excerpt]) -> Reading:
+        """Read parts of documents, and say where in the whole documents the places are."""
+        reading = await self(question, [e.document for e in excerpts.values()])
+
+        def original(place: Place) -> Place:
+            return excerpts[place.document].original(place.start, place.end)
+
+        return replace(
+            reading,
+            cited=tuple(original(c) if c.end else c for c in reading.cited),
+            read=tuple(map(original, reading.read or ())),
+        )
 
 
 @dataclass(slots=True)
@@ -116,13 +140,30 @@ class Tally:
 
     calls: list[events.CallFinished] = field(default_factory=list)
     failed: int = 0
+    began: float = 0.0
+    built: float = 0.0
 
     def __call__(self, event: events.Event) -> None:
         """Take an event."""
         if isinstance(event, events.CallFinished) and event.step != "probe":
             self.calls.append(event)
+        elif isinstance(event, events.RunStarted):
+            self.began = self.built = event.at
+        elif isinstance(event, events.IndexReady) and not event.reused:
+            self.built = event.at
         elif isinstance(event, events.AttemptFailed):
             self.failed += 1
+
+    @property
+    def index(self) -> Building:
+        """What the calls for indexes took."""
+        calls = [c for c in self.calls if c.for_index]
+        return Building(
+            len(calls),
+            sum(c.input_tokens for c in calls),
+            sum(c.output_tokens for c in calls),
+            self.built - self.began,
+        )
 
 
 def _reading(
@@ -145,4 +186,5 @@ def _reading(
         input_tokens=sum(c.input_tokens for c in tally.calls),
         output_tokens=sum(c.output_tokens for c in tally.calls),
         longest_prompt=max((c.input_tokens for c in tally.calls), default=0),
+        index=tally.index,
     )

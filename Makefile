@@ -15,8 +15,10 @@ help: ## List the targets
 ask: $(VENV)/.local ## Answer a question about a real PDF with the embedded model
 	$(BIN)/memreader ask $(FILE) "$(QUESTION)" --model local
 
+# A real model takes both cores for itself, so it comes last and alone.
 test: $(VENV)/.dev | browser ## Run all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not model" --numprocesses 2 --dist worksteal
+	$(BIN)/python -m pytest -m model
 
 fast: $(VENV)/.dev | browser ## Run the tests without a real model
 	$(BIN)/python -m pytest -m "not model and not slow" --numprocesses 2 --dist worksteal

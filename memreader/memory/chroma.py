@@ -168,6 +168,8 @@ class ChromaStore:
         where = {"document": {"$in": sorted(documents)}}
         if held.count() <= EXACT:
             ids = _nearest(held, vector, most, where)
+            if not ids:  # Chroma takes no ids for all of them
+                return []
             found = held.get(ids=ids, include=["documents", "metadatas", "embeddings"])
             scores = _cosines(found["embeddings"], vector)
             columns = [found["ids"], found["documents"], found["metadatas"], scores]

@@ -17,6 +17,8 @@ from memreader.contract import paged
 from memreader.testing import MisbehavingServer
 from tests.cli.conftest import Run, with_strategy
 
+pytestmark = pytest.mark.slow
+
 STRATEGY = '''
 """Summarises each chunk into an index of each document."""
 from dataclasses import dataclass

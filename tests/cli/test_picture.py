@@ -11,6 +11,8 @@ import pytest
 from memreader.testing import MisbehavingServer
 from tests.cli.conftest import Run, with_strategy
 
+pytestmark = pytest.mark.slow
+
 STRATEGY = '''
 """Builds a graph and a tree of each document, with a call for each chunk."""
 from dataclasses import dataclass

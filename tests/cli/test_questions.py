@@ -29,6 +29,8 @@ from memreader.testing import MisbehavingServer, Oracle, a_model
 from memreader_strategies.mem_agent import MemAgent
 from tests.cli.conftest import Run, environment, oracle
 
+pytestmark = pytest.mark.slow
+
 SALT = "How many barrels were counted on day 153?"
 SALT_FACT = "On day 153 the clerk of ward 3 counted 108 barrels of salt"
 FACTS = {QUESTION: (NEEDLE, ANSWER), SALT: (SALT_FACT, "108 barrels")}

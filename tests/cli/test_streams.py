@@ -16,6 +16,8 @@ from memreader.testing import MisbehavingServer
 from tests.cli.conftest import Run, environment, oracle
 from tests.cli.test_ask import model
 
+pytestmark = pytest.mark.slow
+
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX streams, names and signals")
 
 

@@ -25,6 +25,8 @@ from memreader.memory.stores import open_store
 from memreader.memory.vectors import Collection, Held, VectorStore
 from memreader.stores import Stores
 
+pytestmark = pytest.mark.slow
+
 PASSAGES = Collection("passages", Fingerprint("test", 3))
 
 _COMMON = """
@@ -192,7 +194,6 @@ def test_a_process_killed_while_adding_loses_at_most_the_batch_in_flight(tmp_pat
 # --- several processes ---------------------------------------------------------------------------
 
 
-@pytest.mark.slow
 def test_two_processes_use_one_server_at_once(chroma_server: str) -> None:
     """Each finds what the other has added, while both are open."""
     one, two = (_process(_SHARER, chroma_server, d * 40) for d in "12")

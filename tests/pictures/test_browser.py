@@ -17,6 +17,8 @@ from memreader.pictures.places import Source
 from memreader.pictures.tree import tree_picture
 from tests.pictures.conftest import the_document, the_graph, the_tree
 
+pytestmark = pytest.mark.slow
+
 PIXEL = """id => {
   const { x, y } = drawing.graph2ScreenCoords(nodes[id].x, nodes[id].y), r = devicePixelRatio;
   const canvas = document.querySelector("#drawing canvas");
@@ -173,7 +175,6 @@ def test_one_node_is_a_picture_too(browser_page: Any, tmp_path: Path) -> None:
     assert browser_page.evaluate("() => drawing.zoom()") <= 2
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_five_thousand_nodes_can_be_used(browser_page: Any, tmp_path: Path) -> None:
     """All are drawn when that is wanted, and one is found and read."""

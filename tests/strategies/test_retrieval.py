@@ -54,6 +54,7 @@ class TestBm25(StrategyContract):
     reads_everything = False
 
 
+@pytest.mark.slow
 class TestFusion(StrategyContract):
     """Both, ranks fused."""
 
@@ -61,6 +62,7 @@ class TestFusion(StrategyContract):
     reads_everything = False
 
 
+@pytest.mark.slow
 class TestExpanded(StrategyContract):
     """Small-to-big."""
 
@@ -68,6 +70,7 @@ class TestExpanded(StrategyContract):
     reads_everything = False
 
 
+@pytest.mark.slow
 class TestSections(StrategyContract):
     """Small-to-big within sections, reranked by the model."""
 
@@ -75,6 +78,7 @@ class TestSections(StrategyContract):
     reads_everything = False
 
 
+@pytest.mark.slow
 class TestIds(StrategyContract):
     """Evidence by passage numbers."""
 
@@ -82,6 +86,7 @@ class TestIds(StrategyContract):
     reads_everything = False
 
 
+@pytest.mark.slow
 class TestAtOnce(StrategyContract):
     """No evidence call: what a plain retriever does."""
 

@@ -44,13 +44,17 @@ class Navigation:
         """Sentences of the passage with their longest words; those that answer come first."""
         text = self.shown[-1]
         lines = [" ".join(text[start:end].split()) for start, end in sentences(text)]
-        answers = [s for s in self.answering if s in " ".join(text.split())]
+        answers = [s for s in self._answering() if s in " ".join(text.split())]
         known = [next((line for line in lines if s in line), s) for s in answers]
         others = [line for line in lines if not any(s in line for s in answers)]
         for line in [*known, *others[:MOST_FACTS]]:
             tokens = [t for t in TOKEN.findall(line) if content_words(t)]
             elements = sorted(dict.fromkeys(tokens), key=lambda t: (-len(t), t))
             yield " | ".join([line.replace("|", "/"), *[e[:24] for e in elements[:6]]])
+
+    def _answering(self) -> list[str]:
+        """The sentences as they stand on one line, which facts do."""
+        return [" ".join(sentence.split()) for sentence in self.answering]
 
     def _scored(self) -> Iterator[str]:
         """Names of the list: high where they share a word with the question, and ten at least."""
@@ -78,6 +82,6 @@ class Navigation:
         for line in self.shown[-1].splitlines():
             heading = _NUMBERED.match(line)
             number = heading[1] if heading else number
-            if self.sentence in " ".join(line.split()):
+            if " ".join(self.sentence.split()) in " ".join(line.split()):
                 return number
         return ""

@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 
 from evals.places import Excerpt, excerpt
 from evals.readers import Reading, WithModel
@@ -27,7 +27,7 @@ from memreader.errors import MemreaderError
 from memreader.llm.base import Model
 from memreader.memory.embedders import as_opener
 from memreader.stores import Stores
-from memreader.strategy import make
+from memreader.strategy import Strategy, make
 from memreader.testing import Oracle, a_model
 from memreader.tokens import ESTIMATE
 
@@ -48,6 +48,7 @@ def parser() -> argparse.ArgumentParser:
         help="how to read, with options; may be given several times",
     )  # fmt: skip
     add("--around", type=int, metavar="N", help="only N characters around each gold place")
+    add("--store", type=Path, metavar="DIR", help="keep what is finished there, to go on later")
     add("--limit", type=int, metavar="N", help="the first N questions only")
     add("--questions", nargs="+", default=[], metavar="ID", help="these questions only")
     add("--date", default=date.today().isoformat(), help="date to put on the table")
@@ -101,30 +102,41 @@ def _share(values: Sequence[float | None]) -> str:
     return "–" if found is None else f"{100 * found:.0f} %"
 
 
-def table(rows: Sequence[Row]) -> str:
-    """A Markdown table, a row a strategy."""
-    lines = [_HEAD, ["---", *["--:"] * (len(_HEAD) - 1)], *(row.cells() for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
-async def run(args: argparse.Namespace) -> str:
-    """Ask all questions with each strategy."""
+async def run(args: argparse.Namespace) -> AsyncIterator[str]:
+    """Ask all questions with each strategy: lines of a Markdown table, as they are known."""
     path = find(args.task, args.data)
     questions = scorable(chosen(load(path), args.questions, args.limit))
     library = Library((path.parent, *([args.data] if args.data else [])))
     documents = library.documents(questions[0])
     excerpts = _excerpts(questions, documents, args.around)
-    rows = []
     async with opened(args.model, questions) as model:
+        size = sum(model.counter.count(e.document.text) for e in excerpts.values())
+        yield (
+            f"{path.name}, {len(questions)} questions on {', '.join(excerpts)} ({size:,} tokens by "
+            f"{model.counter.name}); model {model.name}; embedder {args.embedder or 'none'}; "
+            f"{args.date}.\n"
+        )
+        yield _line(_HEAD)
+        yield _line(["---", *["--:"] * (len(_HEAD) - 1)])
         for spec in args.strategies:
-            rows.append(await _row(spec, model, questions, documents, excerpts, args.embedder))
-    size = sum(model.counter.count(e.document.text) for e in excerpts.values())
-    facts = (
-        f"{path.name}, {len(questions)} questions on {', '.join(excerpts)} ({size:,} tokens by "
-        f"{model.counter.name}); model {model.name}; embedder {args.embedder or 'none'}; "
-        f"{args.date}."
-    )
-    return f"{facts}\n\n{table(rows)}"
+            folder = args.store / spec if args.store else Path(mkdtemp())
+            reader = WithModel(
+                model,
+                _strategy(spec),
+                Stores(folder),
+                probe=not model.probed,
+                embedder=as_opener(args.embedder),
+            )
+            yield _line((await _row(spec, reader, questions, documents, excerpts)).cells())
+
+
+def _strategy(spec: str) -> Strategy:
+    name, _, options = spec.partition(",")
+    return make(name, dict(option.partition("=")[::2] for option in options.split(",") if option))
 
 
 @asynccontextmanager
@@ -157,30 +169,24 @@ def _excerpts(
 
 async def _row(
     spec: str,
-    model: Model,
+    reader: WithModel,
     questions: Sequence[Question],
     documents: Sequence[Document],
     excerpts: dict[str, Excerpt],
-    embedder: str | None,
 ) -> Row:
-    name, _, options = spec.partition(",")
-    pairs = [option.partition("=")[::2] for option in options.split(",") if option]
     row = Row(spec, [], [])
-    with TemporaryDirectory() as folder:
-        reader = WithModel(
-            model,
-            make(name, dict(pairs)),
-            Stores(Path(folder)),
-            probe=not model.probed,
-            embedder=as_opener(embedder),
-        )
-        for question in questions:
-            reading = await reader.of_excerpts(question, excerpts)
-            row.readings.append(reading)
-            row.outcomes.append(scored(question, spec, reading, documents))
-            told = f"{spec}  {question.id}  {reading.seconds:.1f} s  {reading.text[:60]!r}"
-            print(told, file=sys.stderr, flush=True)
+    for question in questions:
+        reading = await reader.of_excerpts(question, excerpts)
+        row.readings.append(reading)
+        row.outcomes.append(scored(question, spec, reading, documents))
+        told = f"{spec}  {question.id}  {reading.seconds:.1f} s  {reading.text[:60]!r}"
+        print(told, file=sys.stderr, flush=True)
     return row
+
+
+async def _printed(args: argparse.Namespace) -> None:
+    async for line in run(args):
+        print(line, flush=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -188,7 +194,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = parser().parse_args(arguments)
     args.strategies = args.strategies or ["mem_walker", "graph_reader", "retrieval"]
     try:
-        print(asyncio.run(run(args)))
+        asyncio.run(_printed(args))
     except (TaskError, MemreaderError) as error:
         print(f"evals: {error}", file=sys.stderr)
         return 1

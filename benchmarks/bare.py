@@ -1,7 +1,7 @@
 """The lower bound: a bare asyncio loop over httpx2, without any of what a reader has to do.
 
 `python -m benchmarks.bare URL FILE QUESTION SLOTS TOKENS [--close]`; `--close` opens a connection
-for each call, as a client does that does not trust a local server's kept connections.
+for each call, as a client does that does not trust a server's kept connections.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ from memreader.errors import (
 from memreader.journal import Journal
 from memreader.llm.base import LLM, Model, Reply, Request, Usage
 from memreader.llm.truncation import check_truncation
-from memreader.tokens import count_long
+from memreader.prompt_tokens import from_above
 
 
 class Dispatch(Protocol):
@@ -101,11 +101,13 @@ class Caller:
     broken: EndpointError | None = None
     """Why the endpoint can answer no further call; no strategy may pass over it."""
 
-    def tokens(self, request: Request) -> int:
-        """Prompt tokens of a request, chat template included, from above."""
-        return count_long(self.model.counter, request.text) + self.model.overhead * len(
-            request.messages
-        )
+    def tokens(self, request: Request, chunks: Sequence[Chunk] = ()) -> int:
+        """Prompt tokens of a request that shows these chunks, chat template included, from above.
+
+        Without chunks it is counted whole.
+        """
+        shown = from_above(self.model.counter, request.text, chunks)
+        return shown + self.model.overhead * len(request.messages)
 
     async def call(
         self, request: Request, *, step: str, chunks: Sequence[Chunk] = (), final: bool = False
@@ -121,8 +123,7 @@ class Caller:
         reply = self._journalled(key)
         replayed = reply is not None
         if reply is None:
-            tokens = self.tokens(request)
-            self._check_room(tokens, request.max_tokens, step)
+            tokens = self._fitting(request, step, chunks)
             reply = await self._paid(request, key, step, tokens, chunks, final=final)
         self._finished(request, reply, key, step, chunks, replayed=replayed)
         return reply
@@ -195,15 +196,20 @@ class Caller:
             self.reused.add(key)
         return reply
 
-    def _check_room(self, tokens: int, max_tokens: int, step: str) -> None:
-        if tokens + max_tokens > self.model.window + self.model.thinking:
+    def _fitting(self, request: Request, step: str, chunks: Sequence[Chunk]) -> int:
+        """Prompt tokens of a request that fits the window: counted whole where that is in doubt."""
+        window = self.model.window + self.model.thinking
+        tokens = self.tokens(request, chunks)
+        if chunks and tokens + request.max_tokens > window:
+            tokens = self.tokens(request)
+        if tokens + request.max_tokens > window:
             raise PromptTooLong(
-                f"The prompt of step `{step}` has {tokens:,} tokens; with {max_tokens:,} for the "
-                f"reply it does not fit the window of {self.model.window + self.model.thinking:,} "
-                f"tokens of "
+                f"The prompt of step `{step}` has {tokens:,} tokens; with {request.max_tokens:,} "
+                f"for the reply it does not fit the window of {window:,} tokens of "
                 f"{self.model.name}. Ask a shorter question, use a strategy that reads in chunks, "
                 f"or a model with a larger window."
             )
+        return tokens
 
     async def _paid(
         self,
@@ -251,14 +257,16 @@ class Caller:
             if flight.open and "reply" not in locals():
                 self._settle_failure(flight, key, billed=True)
         if flight.open:  # not so where the call shared another one's flight
-            self._check_whole(request, reply, flight, key)
+            self._check_whole(request, reply, flight, key, tokens)
             self._settle(flight, key, reply)
         return reply
 
-    def _check_whole(self, request: Request, reply: Reply, flight: _Flight, key: str) -> None:
+    def _check_whole(
+        self, request: Request, reply: Reply, flight: _Flight, key: str, tokens: int
+    ) -> None:
         """A reply to a prompt that the server cut is paid, and is no answer."""
         try:
-            check_truncation(request, reply, self.model)
+            check_truncation(request, reply, self.model, at_most=tokens)
         except SilentTruncation as error:
             self.broken = error
             self._settle_failure(flight, key, billed=True)

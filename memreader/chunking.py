@@ -21,9 +21,9 @@ from enum import IntEnum
 from itertools import accumulate, chain
 
 from memreader.document import Arriving, Document, Heading, Piece, Span
+from memreader.endpoint_counter import for_parts
 from memreader.errors import ConfigurationError
 from memreader.llm.base import TokenCounter
-from memreader.tokens import for_parts
 
 SMALLEST_BUDGET = 16
 """Tokens. Below this a single code point could pass the budget."""

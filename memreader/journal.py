@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from memreader.database import MEMORY, connected, size_of
@@ -103,7 +103,7 @@ class Journal:
         with self._transaction():
             self._db.execute(
                 "INSERT OR REPLACE INTO calls VALUES (?, ?, ?, ?)",
-                (key, json.dumps(asdict(reply), ensure_ascii=False), time.time(), run),
+                (key, json.dumps(_fields(reply), ensure_ascii=False), time.time(), run),
             )
             self._db.execute(
                 "INSERT INTO attempts VALUES (?, ?, 1, ?, ?, ?, ?, ?)",
@@ -228,6 +228,12 @@ class Journal:
                     cursor.execute("ROLLBACK")
                 raise
             cursor.execute("COMMIT")
+
+
+def _fields(reply: Reply) -> dict[str, object]:
+    """Without `asdict`, which copies whatever stands in them: it takes ten times as long."""
+    told = {name: getattr(reply, name) for name in Reply.__slots__}
+    return {**told, "usage": {name: getattr(reply.usage, name) for name in Usage.__slots__}}
 
 
 def _reply(data: dict[str, object]) -> Reply:

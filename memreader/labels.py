@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 _BLANK = r"[ \t\u00a0\u3000\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]*"
 """Spaces and the invisible marks that stand around words of right-to-left scripts."""
@@ -45,7 +46,7 @@ def sections(text: str, labels: Mapping[str, str]) -> Sections:
 
 def begins(text: str, label: str) -> bool:
     """Whether a text begins with a label."""
-    return re.match(_form(_PLAIN, label), text.lstrip(), re.IGNORECASE) is not None
+    return _form(_PLAIN, label).match(text.lstrip()) is not None
 
 
 def _by(form: str, text: str, labels: Mapping[str, str]) -> Sections:
@@ -58,8 +59,7 @@ def _by(form: str, text: str, labels: Mapping[str, str]) -> Sections:
     texts: dict[str, str] = {}
     end = _own_end(form, text, labels)
     for name, label in reversed(list(labels.items())):
-        pattern = re.compile(_form(form, label), re.IGNORECASE | re.MULTILINE)
-        hits = [m for m in pattern.finditer(text) if m.start() < end]
+        hits = [m for m in _form(form, label).finditer(text) if m.start() < end]
         if hits:
             texts[name] = text[hits[-1].end() : end].strip()
             end = hits[-1].start()
@@ -74,10 +74,11 @@ def _own_end(form: str, text: str, labels: Mapping[str, str]) -> int:
     """Where the reply ends: before a last line that is a score nobody asked for."""
     last = text.rstrip().rfind("\n") + 1
     stray = [label for label in _SCORES if label not in labels.values()]
-    if any(re.match(_form(form, label), text[last:], re.IGNORECASE) for label in stray):
+    if any(_form(form, label).match(text[last:]) for label in stray):
         return last
     return len(text)
 
 
-def _form(form: str, label: str) -> str:
-    return form.replace("LABEL", re.escape(label))
+@lru_cache(maxsize=256)
+def _form(form: str, label: str) -> re.Pattern[str]:
+    return re.compile(form.replace("LABEL", re.escape(label)), re.IGNORECASE | re.MULTILINE)

@@ -67,6 +67,8 @@ class Fence:
 
     def stripped(self, text: str) -> str:
         """A model's text without delimiters that it copied from its prompt, whole or in part."""
+        if not any(mark in text for mark in (self.delimiter, "<<", "--")):
+            return text.strip()
         whole = rf"<+(?:end )?{self.delimiter}[^\n>]*>*|(?:-+ *)?(?:end )?{self.delimiter}"
         lines = re.sub(whole, "", text).split("\n")
         return "\n".join(line for line in lines if not self._begun(line)).strip()

@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, ClassVar, TypeVar, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -58,6 +59,7 @@ class Unparsed(Exception):
     """A reply does not give the shape; the message says why."""
 
 
+@lru_cache(maxsize=64)
 def contract(shape: type[Shape], wire: Wire) -> str:
     """The words that tell the model what form its reply must have."""
     if wire == "plain":
@@ -77,6 +79,7 @@ def contract(shape: type[Shape], wire: Wire) -> str:
     )
 
 
+@lru_cache(maxsize=64)
 def json_schema(shape: type[Shape]) -> Schema:
     """The shape's JSON schema, closed and with every field required, as servers want it."""
     schema: dict[str, Any] = shape.model_json_schema()

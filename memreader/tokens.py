@@ -1,6 +1,6 @@
 """Token counters: the model's own where it is to be had, else an estimate from above.
 
-Nothing here goes to the network, except `EndpointCounter` to the endpoint that it counts for.
+Nothing here goes to the network; `memreader.endpoint_counter` asks the endpoint it counts for.
 """
 
 from __future__ import annotations
@@ -8,16 +8,14 @@ from __future__ import annotations
 import functools
 import hashlib
 import importlib.util
-import json
 import math
 import os
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from memreader.errors import ConfigurationError
 from memreader.llm.base import TokenCounter
@@ -29,6 +27,7 @@ if TYPE_CHECKING:
 
 _DIGITS = b"0123456789"
 _MARKS = bytes(b for b in range(33, 127) if not chr(b).isalnum())
+_OTHERS = bytes(set(range(256)) - {*_DIGITS, *_MARKS})
 _LETTER = 0.30
 _DENSE_LETTER = 0.75
 _DIGIT = 1.0
@@ -57,8 +56,9 @@ class Estimate:
             return 0
         data = text.encode("utf-8", "surrogatepass")
         size = len(data)
-        digits = size - len(data.translate(None, _DIGITS))
-        marks = size - len(data.translate(None, _MARKS))
+        figures = data.translate(None, _OTHERS)  # few: a text is gone through once, not twice
+        marks = len(figures.translate(None, _DIGITS))
+        digits = len(figures) - marks
         beyond = size - len(text)
         letters = len(text) - digits - marks
         dense = beyond * 8 < size and letters > _WORD * (data.count(b" ") + 1)
@@ -204,52 +204,6 @@ def counter_for(model: str) -> TokenCounter:
         return ESTIMATE
 
 
-# --- the endpoint's own ----------------------------------------------------------------------
-
-
-class EndpointCounter:
-    """Counts by llama.cpp's `/tokenize`; remembers the latest counts.
-
-    One short connection for each new text, on the caller's thread: a loopback server answers in
-    about a millisecond, which is why this is not asynchronous.
-    """
-
-    def __init__(
-        self, url: str, *, key: str | None = None, remembered: int = 256, timeout: float = 60.0
-    ) -> None:
-        self.url = url
-        self._key = key
-        self.exact = True
-        self.name = "endpoint (/tokenize)"
-        self._timeout = timeout
-        self._count: Callable[[str], int] = functools.lru_cache(maxsize=remembered)(self._asked)
-
-    def count(self, text: str) -> int:
-        """Tokens as the endpoint counts them. Raises Unreachable where it is gone."""
-        return self._count(text) if text else 0
-
-    def _asked(self, text: str) -> int:
-        from http.client import HTTPConnection, HTTPException, HTTPSConnection
-
-        from memreader.errors import Unreachable
-
-        parts = urlsplit(self.url)
-        connection = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-        link = connection(parts.hostname or "", parts.port, timeout=self._timeout)
-        sent = text.encode("utf-8", "replace").decode()
-        body = json.dumps({"content": sent, "add_special": False})
-        headers = {"Content-Type": "application/json"}
-        if self._key:
-            headers["Authorization"] = f"Bearer {self._key}"
-        try:
-            link.request("POST", f"{parts.path}/tokenize", body, headers)
-            return len(json.loads(link.getresponse().read())["tokens"])
-        except (OSError, HTTPException, ValueError, KeyError, TypeError) as error:
-            raise Unreachable(f"{self.url} does not count tokens: {error!r}.") from error
-        finally:
-            link.close()
-
-
 BLOCK = 200_000
 """Characters that are counted at once of a text that may be a whole document."""
 
@@ -257,18 +211,3 @@ BLOCK = 200_000
 def count_long(counter: TokenCounter, text: str) -> int:
     """Tokens of a text of any length, counted in blocks: a server takes no 100 MB at once."""
     return sum(counter.count(text[at : at + BLOCK]) for at in range(0, len(text), BLOCK))
-
-
-def for_parts(counter: TokenCounter, sample: str) -> TokenCounter:
-    """What counts the many small parts of a text: the counter itself, if it needs no server.
-
-    Instead of a server, an estimate scaled on the sample, so that cutting a text into chunks
-    does not take a request for each paragraph. Whole chunks are still counted by the server.
-    """
-    if not isinstance(counter, EndpointCounter) or not sample.strip():
-        return counter
-    return Calibrated(_MARGIN * counter.count(sample) / ESTIMATE.count(sample))
-
-
-_MARGIN = 1.02
-"""Above the measured ratio, so that a chunk seldom has to be cut again."""

@@ -12,6 +12,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
@@ -22,6 +23,9 @@ from memreader.llm.faults import TimedOut, fault, fault_within
 
 CONNECT = 10.0
 """Seconds until a connection must stand."""
+KEPT = 2.0
+"""Seconds for which an idle connection to a server nearby is used again: llama.cpp, uvicorn and
+Node close one after 5, and a request sent just then would be lost, paid or not."""
 
 
 def is_private(url: str) -> bool:
@@ -45,6 +49,7 @@ def parts_of(url: str) -> SplitResult:
     return parts
 
 
+@lru_cache(maxsize=64)
 def without_secrets(url: str) -> str:
     """A URL without user, password and query: fit for logs, journals and messages."""
     parts = parts_of(url)
@@ -147,8 +152,12 @@ class Http:
     @asynccontextmanager
     async def lines(self, path: str, body: Mapping[str, Any]) -> AsyncIterator[AsyncIterator[str]]:
         """The lines of a streamed answer, as they come."""
+        # llama.cpp closes the connection after a stream without saying so beforehand.
+        headers = {"Connection": "close"} if is_private(self.endpoint.url) else {}
         with self._translating():
-            async with self._client().stream("POST", self._at(path), json=body) as response:
+            async with self._client().stream(
+                "POST", self._at(path), json=body, headers=headers
+            ) as response:
                 if not response.is_success:
                     await response.aread()
                     raise self._fault(response)
@@ -187,6 +196,7 @@ class Http:
             limits=httpx2.Limits(
                 max_connections=at.connections,
                 max_keepalive_connections=(at.connections or 64) if at.keep_alive else 0,
+                keepalive_expiry=KEPT if private else 5.0,
             ),
             # Without TLS no certificates are needed, whose loading takes 0.1 s. With it, the
             # environment's are trusted on a private network too, unlike the environment's proxy.

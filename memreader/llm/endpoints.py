@@ -10,13 +10,14 @@ from urllib.parse import unquote
 
 import anyio
 
+from memreader.endpoint_counter import EndpointCounter
 from memreader.errors import ConfigurationError
 from memreader.llm._http import Endpoint, Http, is_private, parts_of, without_secrets
 from memreader.llm.base import Model, TokenCounter
 from memreader.llm.openai_compatible import OpenAICompatible, models_of
 from memreader.llm.prices import price_of
 from memreader.llm.windows import CAREFUL, Facts, facts_of, known_window, remarks
-from memreader.tokens import EndpointCounter, counter_for
+from memreader.tokens import counter_for
 
 if TYPE_CHECKING:
     from memreader.llm.registry import ModelSettings
@@ -108,19 +109,20 @@ async def open_compatible(rest: str, settings: ModelSettings) -> AsyncIterator[M
 async def _served(
     name: str, model: str, url: str, key: str | None, settings: ModelSettings
 ) -> AsyncIterator[Model]:
-    private = is_private(url)
     provider = name.partition(":")[0] if url == OPENAI else None
     headers = organisation(settings.environment) if url == OPENAI else {}
-    http = Http(Endpoint(url, key, settings.timeout, keep_alive=not private, headers=headers))
+    http = Http(Endpoint(url, key, settings.timeout, headers=headers))
+    asked = EndpointCounter(url.removesuffix("/v1"), key=key)
     try:
         facts = await _facts(http, model, provider, url)
         counter: TokenCounter = counter_for(model)
         if facts.tokenizes and is_private(url):  # far away, each count would hold up all calls
-            counter = EndpointCounter(url.removesuffix("/v1"), key=key)
+            counter = asked
         client = OpenAICompatible(http, model, counter, settings.stream)
         known = _Known(name, model, provider, facts, counter)
         yield _model(known, client, url, settings)
     finally:
+        asked.close()
         with anyio.CancelScope(shield=True):
             await http.aclose()
 

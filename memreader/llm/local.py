@@ -15,11 +15,11 @@ from typing import Any
 
 import anyio.to_thread
 
+from memreader.endpoint_counter import EndpointCounter
 from memreader.errors import ConfigurationError, MissingExtra
 from memreader.llm.base import FREE, Model, TokenCounter
 from memreader.llm.openai_compatible import OpenAICompatible
 from memreader.llm.weights import SMALL, find_weights, fingerprint, verify
-from memreader.tokens import EndpointCounter
 
 SMALL_PASSAGE = 500
 """Tokens of text that the small model reads best in one call (docs/design.md, section 8)."""
@@ -106,10 +106,12 @@ async def open_local(
         endpoint = Endpoint(
             server.url + "/v1", timeout=timeout, connections=settings.slots + 2, keep_alive=False
         )
-        client = OpenAICompatible(Http(endpoint), "local", EndpointCounter(server.url))
+        counter = EndpointCounter(server.url)
+        client = OpenAICompatible(Http(endpoint), "local", counter)
         try:
             yield await _described(client, path, file, settings)
         finally:
+            counter.close()
             with anyio.CancelScope(shield=True):
                 await client.aclose()
     finally:

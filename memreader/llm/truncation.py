@@ -14,11 +14,19 @@ WORTH_CHECKING = 300
 """Tokens below which templates and rounding drown the difference."""
 
 
-def check_truncation(request: Request, reply: Reply, model: Model) -> None:
-    """Raise SilentTruncation where the reported prompt is far shorter than the one we sent."""
+def check_truncation(
+    request: Request, reply: Reply, model: Model, *, at_most: int | None = None
+) -> None:
+    """Raise SilentTruncation where the reported prompt is far shorter than the one we sent.
+
+    `at_most` is what is known of its tokens from above: the prompt is counted only where the
+    server reports a good deal less than that.
+    """
     if not reply.usage.reported:
         return
     reported = reply.usage.input_tokens
+    if at_most is not None and model.counter.exact and reported >= EXACT_SHARE * at_most:
+        return
     text = request.text
     if len(text) < WORTH_CHECKING:
         return

@@ -11,7 +11,14 @@ from typing import Any
 
 import pytest
 
-from memreader.errors import MemreaderError, PromptTooLong, RateLimited, ServerFault
+from memreader.endpoint_counter import EndpointCounter
+from memreader.errors import (
+    MemreaderError,
+    PromptTooLong,
+    RateLimited,
+    ServerFault,
+    Unreachable,
+)
 from memreader.llm._http import Endpoint, Http
 from memreader.llm.base import Usage
 from memreader.llm.faults import TimedOut
@@ -227,3 +234,80 @@ async def test_llama_cpp_counts_behind_a_key_and_a_path(prefix: str) -> None:
         spec = f"openai-compatible:{root}{prefix}/v1#m"
         async with open_model(spec, ModelSettings(api_key="k1", environment={})) as model:
             assert await asyncio.to_thread(model.counter.count, "three words here") == 3
+
+
+@asynccontextmanager
+async def keeping(answers: int) -> AsyncIterator[tuple[str, list[int]]]:
+    """A server that closes each connection after so many answers, without saying so beforehand.
+
+    Yields its root, and how many answers each of its connections has had.
+    """
+    had: list[int] = []
+    open_ones: set[asyncio.Task[Any]] = set()
+    data = json.dumps({"tokens": [1, 2, 3], "choices": []}).encode()
+
+    async def exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        open_ones.add(asyncio.current_task())  # type: ignore[arg-type]
+        mine = len(had)
+        had.append(0)
+        with suppress(ConnectionError, asyncio.IncompleteReadError):
+            while had[mine] < answers:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+                size = re.search(r"content-length: (\d+)", head)
+                await reader.readexactly(int(size[1]) if size else 0)
+                had[mine] += 1
+                writer.write(f"HTTP/1.1 200 OK\r\nContent-Length: {len(data)}\r\n\r\n".encode())
+                writer.write(data)
+                if "connection: close" in head:
+                    break
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+
+    server = await asyncio.start_server(exchange, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", had
+    finally:
+        server.close()
+        await asyncio.gather(*open_ones)
+
+
+async def test_calls_in_turn_share_a_connection_until_a_stream_ends_it() -> None:
+    """Llama.cpp closes a connection after a stream; a call sent on it then would be lost."""
+    async with keeping(100) as (root, had):
+        http = Http(Endpoint(f"{root}/v1"))
+        for _ in range(3):
+            await http.post("/chat/completions", {})
+        async with http.lines("/chat/completions", {}) as lines:
+            assert len([line async for line in lines]) == 1
+        await http.post("/chat/completions", {})
+        await http.aclose()
+    assert [4, 1] == had
+
+
+async def test_a_connection_that_was_idle_for_long_is_not_used_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It may be closed at the very moment; here anything is long."""
+    monkeypatch.setattr("memreader.llm._http.KEPT", 0.0)
+    async with keeping(100) as (root, had):
+        http = Http(Endpoint(f"{root}/v1"))
+        for _ in range(3):
+            await http.post("/chat/completions", {})
+        await http.aclose()
+    assert [1, 1, 1] == had
+
+
+@pytest.mark.parametrize(("answers", "connections"), [(100, [4]), (2, [2, 2]), (1, [1, 1, 1, 1])])
+async def test_counts_share_a_connection_until_the_server_closes_it(
+    answers: int, connections: list[int]
+) -> None:
+    """A count that meets a closed one is asked again, once, on another."""
+    async with keeping(answers) as (root, had):
+        counter = EndpointCounter(root)
+        for text in "abcd":
+            assert await asyncio.to_thread(counter.count, text) == 3
+        counter.close()
+    assert connections == had
+    with pytest.raises(Unreachable):
+        counter.count("e")

@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memreader import tokens
+from memreader.endpoint_counter import EndpointCounter
 from memreader.errors import ConfigurationError, Unreachable
 from memreader.testing_server import MisbehavingServer
 from memreader.tokens import (
     ESTIMATE,
     Calibrated,
-    EndpointCounter,
     counter_for,
     encoding_for,
     tiktoken_counter,
@@ -152,5 +152,6 @@ def test_the_endpoint_counts_and_is_asked_once() -> None:
         assert [counter.count("one two three"), counter.count("one two three")] == [3, 3]
         assert counter.count("") == 0
         assert server.paths == ["/tokenize"]
+        counter.close()
     with pytest.raises(Unreachable):
         counter.count("something new")

@@ -8,7 +8,7 @@ text that it repeats. So the sources survive any number of rewrites, without a w
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
@@ -235,9 +235,3 @@ def _sentences(text: str) -> tuple[tuple[int, int], ...]:
 
 def _each(*evidence: Evidence) -> tuple[Evidence, ...]:
     return tuple({e.span: e for e in reversed(evidence)}.values())[::-1]
-
-
-def best_first(items: Sequence[Item], score: Callable[[str], float]) -> list[Evidence]:
-    """Evidence of items, those first whose text bears most on something."""
-    ranked = sorted(items, key=lambda item: score(item.text), reverse=True)
-    return list(dict.fromkeys(e for item in ranked for e in item.evidence))

@@ -71,7 +71,7 @@ class Sizes:
 
     @property
     def collection(self) -> str:
-        """The name of the passages in the vector store: where they end depends on both."""
+        """The name of the passages in the vector store."""
         return f"passages of {self.passage} tokens ({self.counter})"
 
     def plan(self, options: Retrieval, passages: Sequence[int]) -> Plan:

@@ -24,7 +24,7 @@ from memreader.words import content_words, sentences
 from memreader_strategies.graph_reader.lines import Atomic, Extracted, atomic_facts
 from memreader_strategies.graph_reader.merging import merged
 from memreader_strategies.graph_reader.shapes import FactLines, FactList
-from memreader_strategies.graph_reader.sizes import Sizes
+from memreader_strategies.graph_reader.sizes import Sizes, fitted
 
 if TYPE_CHECKING:
     from memreader_strategies.graph_reader.strategy import GraphReader
@@ -123,7 +123,7 @@ class Building:
         return atomic_facts(getattr(reply, "facts", ""))
 
     def _again(self, found: Extracted) -> Untrusted:
-        lines = self.sizes.fitted(found.bad, self.sizes.again, self.run.model.counter.count)
+        lines = fitted(found.bad, self.sizes.again, self.run.model.counter.count)
         told = "lines of your last reply without a fact, a bar and a key element; write all anew"
         return Untrusted("\n".join(lines) or "(all of them)", told)
 

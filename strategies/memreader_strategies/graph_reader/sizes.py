@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from memreader.errors import ConfigurationError
+from memreader.fitting import first_that_fit
 from memreader.plan import NOTHING, Plan, Range
 from memreader.prompts import Value
 from memreader.rendering import Rendering, chunk_budget
@@ -101,17 +102,6 @@ class Sizes:
             min(options.list_tokens, left), starts, elements, answer, extract, start, asked, final,
         )  # fmt: skip
 
-    def fitted(
-        self, lines: Sequence[str], budget: int, count: Callable[[str], int]
-    ) -> Sequence[str]:
-        """The first lines that fit a budget of tokens."""
-        used = 0
-        for number, line in enumerate(lines):
-            used += count(line) + 1
-            if used > budget:
-                return lines[:number]
-        return lines
-
     # --- the plan --------------------------------------------------------------------------
 
     def planned(self, options: GraphReader, sizes: Sequence[int]) -> Plan:
@@ -174,6 +164,11 @@ class Sizes:
         )
         once = Plan(nothing, nothing, nothing, nothing)
         return _sum(once, query, min(1.0, chunks / len(sizes)))
+
+
+def fitted(lines: Sequence[str], budget: int, count: Callable[[str], int]) -> Sequence[str]:
+    """The first lines that fit a budget of tokens, their line ends counted."""
+    return first_that_fit(lines, budget, lambda line: count(line) + 1)
 
 
 def _sum(once: Plan, query: Plan, coverage: float) -> Plan:

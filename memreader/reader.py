@@ -60,7 +60,7 @@ class Reader:
     """Options of a strategy that is given by name."""
     limits: Limits = field(default_factory=Limits)
     stores: Stores = field(default_factory=Stores)
-    """Where the journal, the shelf and the probes are kept; in memory unless given a folder."""
+    """Where journal, shelf, vectors and probes are kept; in memory unless given a folder."""
     resumption: Resumption = field(default_factory=Resumption)
     probe: bool = True
     """Probe an endpoint on first use; False assumes labelled replies."""

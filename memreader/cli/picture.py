@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import typer
 from memreader.cli.common import opened_files, options_from
 from memreader.cli.printable import say
 from memreader.errors import ConfigurationError
+from memreader.files import write_whole
 
 if TYPE_CHECKING:
     from memreader.document import Arriving
@@ -179,12 +179,12 @@ def _write(wanted: _Wanted, documents: Sequence[Arriving], stores: Any) -> None:
         whole = [Tree.from_json(content) for content in contents]
         plain = contents[0] if len(contents) == 1 else contents
     if wanted.as_json is not None:
-        _put(wanted.as_json, json.dumps(plain, ensure_ascii=False, indent=1))
+        write_whole(wanted.as_json, json.dumps(plain, ensure_ascii=False, indent=1))
     if wanted.html is not None:
         from memreader.pictures.page import page_of
 
         made = _made([shelved for shelved, _ in entries])
-        _put(wanted.html, page_of(_picture(wanted, whole, documents, made)))
+        write_whole(wanted.html, page_of(_picture(wanted, whole, documents, made)))
 
 
 def _picture(
@@ -208,10 +208,3 @@ def _made(shelved: Sequence[Shelved]) -> str:
         for s in shelved
     }
     return " ".join(sorted(told))
-
-
-def _put(path: Path, text: str) -> None:
-    """Write a file; what was there before stays whole until all is written."""
-    scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    scratch.write_text(text, "utf-8")
-    scratch.replace(path)

@@ -125,7 +125,7 @@ class MemWalker:
         """Calls = n + merges once, and depth + 1 for a question that finds its way."""
         rendering = Rendering(PromptFiles.of(self), model, Fence.derived(corpus.id, question))
         sizes = Sizes.of(self, rendering)
-        asked = question.strip() or rendering.files["query_free"].strip()
+        asked = rendering.files.asked(question)
         texts = [
             [c.tokens for c in chunk_document(document, sizes.segment, model.counter)]
             for document in corpus.documents

@@ -130,7 +130,7 @@ def _calls(options: Retrieval, *, plain: bool) -> list[tuple[str, type[Shape], b
 
 def _empty(question: str, rendering: Rendering, *, refused: bool) -> dict[str, Value]:
     values: dict[str, Value] = {
-        "question": question.strip() or rendering.files["query_free"].strip(),
+        "question": rendering.files.asked(question),
         "material": Untrusted(""),
     }
     return {**values, "refused": Untrusted("")} if refused else values

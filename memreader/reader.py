@@ -229,11 +229,11 @@ class Reader:
             self.limits,
             self.stores,
             self.resumption,
-            self.rescue,
-            self._embedder(),
-            None if self.retriever is None else as_retriever(self.retriever),
-            self.reranker,
-            budget,
+            rescue=self.rescue,
+            embedder=self._embedder(),
+            retriever=None if self.retriever is None else as_retriever(self.retriever),
+            reranker=self.reranker,
+            budget=budget,
         )
 
     def _embedder(self) -> EmbedderOpener | None:

@@ -98,8 +98,10 @@ class Sizes:
             )
         longest = window - extract - chunk - FENCED - AGAIN
         return cls(
-            chunk, min(2 * chunk, longest), notebook, plan, actions, step,
-            min(options.list_tokens, left), starts, elements, answer, extract, start, asked, final,
+            chunk=chunk, extraction=min(2 * chunk, longest), notebook=notebook, plan=plan,
+            actions=actions, step=step, listed=min(options.list_tokens, left), starts=starts,
+            elements=elements, answer=answer, extract_prompt=extract, start_prompt=start,
+            step_prompt=asked, answer_prompt=final,
         )  # fmt: skip
 
     # --- the plan --------------------------------------------------------------------------
@@ -182,6 +184,10 @@ def _sum(once: Plan, query: Plan, coverage: float) -> Plan:
     )
 
 
+_NOT_FOR_PLAIN = ("extraction", "plan", "actions", "starts", "elements", "extract_prompt",
+                  "start_prompt")  # fmt: skip
+
+
 def _of_plain(options: GraphReader, question: str, rendering: Rendering) -> Sizes:
     """A plain model only reads chunks and answers."""
     window = rendering.model.window
@@ -197,7 +203,10 @@ def _of_plain(options: GraphReader, question: str, rendering: Rendering) -> Size
             f"with. Ask a shorter question, or use a larger window."
         )
     listed = min(options.list_tokens, window - final - FENCED - 64)
-    return Sizes(chunk, 0, listed, 0, 0, 64, listed, 0, 0, answer, 0, 0, read, final)
+    return Sizes(
+        chunk=chunk, notebook=listed, step=64, listed=listed, answer=answer, step_prompt=read,
+        answer_prompt=final, **dict.fromkeys(_NOT_FOR_PLAIN, 0),
+    )  # fmt: skip
 
 
 def _step_prompt(rendering: Rendering, question: str) -> int:

@@ -68,7 +68,7 @@ class Indexing:
             tally.usage.input_tokens,
             tally.usage.output_tokens,
             tally.usd,
-            self.identity.index_key(),
+            self.identity.made_by,
         )
 
     def _tell(self, name: str, documents: Sequence[str], tally: Tally, *, reused: bool) -> None:

@@ -46,6 +46,15 @@ class Identity:
         return content_hash(f"{name_of(self.strategy)}\n{options}\n{self.model.identity}\n{digest}")
 
     @property
+    def made_by(self) -> str:
+        """Hash of all that may decide what an index becomes: a plan takes one that is there for
+        granted only where none of it has changed.
+        """
+        model = self.model
+        sizes = f"{model.wire}\n{model.window}\n{model.passage}\n{model.counter.name}"
+        return content_hash(f"{self.index_key()}\n{sizes}")
+
+    @property
     def fence(self) -> Fence:
         """The fence around untrusted text."""
         here = [a.finish().text for a in self.arriving if a.complete]

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from memreader import events
 from memreader.building import Tally, building
+from memreader.chunking import Chunk
 from memreader.document import content_hash
 from memreader.identity import Identity
 from memreader.shelf import Label, Shelf
@@ -51,8 +52,10 @@ class Indexing:
             return new
 
     def _key(self, name: str, documents: Sequence[str], depends: Mapping[str, Any] | None) -> str:
-        made_by = self.identity.index_key(depends)
-        return content_hash("\n".join([*documents, made_by, self.identity.model.wire, name]))
+        """Strategies that name nothing size what they build by the window."""
+        model, made_by = self.identity.model, self.identity.index_key(depends)
+        window = str(model.window) if depends is None else ""
+        return content_hash("\n".join([*documents, made_by, model.wire, window, name]))
 
     def _label(self, name: str, documents: Sequence[str], tally: Tally) -> Label:
         names = {a.id: a.source for a in self.identity.arriving}
@@ -65,7 +68,7 @@ class Indexing:
             tally.usage.input_tokens,
             tally.usage.output_tokens,
             tally.usd,
-            self.identity.index_key(),
+            self.identity.made_by,
         )
 
     def _tell(self, name: str, documents: Sequence[str], tally: Tally, *, reused: bool) -> None:
@@ -74,3 +77,12 @@ class Indexing:
                 name=name, documents=tuple(documents), reused=reused, calls=tally.calls
             )
         )
+
+
+def boundaries(chunks: Sequence[Chunk]) -> str:
+    """Hash of chunks and of where they stand: what an index that points at them depends on.
+
+    Their size alone does not tell: the same size gives other chunks with another tokenizer, or
+    with an estimate that was calibrated anew, and what the index points at would not be there.
+    """
+    return content_hash("\0".join(f"{c.span.start}-{c.span.end} {c.text}" for c in chunks))

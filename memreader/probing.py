@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from memreader import events
 from memreader.errors import ConfigurationError
+from memreader.files import write_whole
 from memreader.llm.base import Model, Reply, Request
 
 if TYPE_CHECKING:
@@ -90,11 +90,9 @@ def remember(model: Model, found: dict[str, object], kept: Path | None) -> None:
     """
     if kept is None:
         return
-    scratch = kept.with_suffix(f".{os.getpid()}.tmp")
     try:
         kept.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        scratch.write_text(json.dumps({**_all(kept), model.identity: found}, indent=1), "utf-8")
-        scratch.replace(kept)
+        write_whole(kept, json.dumps({**_all(kept), model.identity: found}, indent=1))
     except OSError as error:
         raise ConfigurationError(
             f"What the probe found cannot be kept in {kept} ({error.strerror}). "

@@ -129,6 +129,10 @@ class PromptFiles:
     def __contains__(self, name: str) -> bool:
         return name in self.templates
 
+    def asked(self, question: str) -> str:
+        """The question as prompts show it; without one, what the strategy asks in its place."""
+        return question.strip() or self["query_free"].strip()
+
     @property
     def digest(self) -> str:
         """Hash over all templates: part of what an index and a run depend on."""

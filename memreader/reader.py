@@ -60,7 +60,7 @@ class Reader:
     """Options of a strategy that is given by name."""
     limits: Limits = field(default_factory=Limits)
     stores: Stores = field(default_factory=Stores)
-    """Where the journal, the shelf and the probes are kept; in memory unless given a folder."""
+    """Where journal, shelf, vectors and probes are kept; in memory unless given a folder."""
     resumption: Resumption = field(default_factory=Resumption)
     probe: bool = True
     """Probe an endpoint on first use; False assumes labelled replies."""
@@ -229,11 +229,11 @@ class Reader:
             self.limits,
             self.stores,
             self.resumption,
-            self.rescue,
-            self._embedder(),
-            None if self.retriever is None else as_retriever(self.retriever),
-            self.reranker,
-            budget,
+            rescue=self.rescue,
+            embedder=self._embedder(),
+            retriever=None if self.retriever is None else as_retriever(self.retriever),
+            reranker=self.reranker,
+            budget=budget,
         )
 
     def _embedder(self) -> EmbedderOpener | None:

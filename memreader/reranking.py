@@ -8,10 +8,10 @@ reranker of the text after the colon. The setting `reranker = "cross-encoder:NAM
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.metadata import entry_points
 from typing import Protocol
 
 from memreader.errors import ConfigurationError
+from memreader.plugins import installed, loaded
 
 GROUP = "memreader.rerankers"
 DEFAULT = "cross-encoder"
@@ -30,14 +30,14 @@ def open_reranker(spec: str) -> Reranker:
 
     Raises ConfigurationError where the spec names no model.
     """
-    installed = {entry.name: entry for entry in entry_points(group=GROUP)}
+    known = installed(GROUP)
     kind, colon, model = spec.partition(":")
-    if not colon or kind not in installed:  # `C:\models\minilm` is a path, not a kind
+    if not colon or kind not in known:  # `C:\models\minilm` is a path, not a kind
         kind, model = DEFAULT, spec
-    if not model.strip() or kind not in installed:
+    if not model.strip() or kind not in known:
         raise ConfigurationError(
             f"{spec!r} names no reranker. Write it as NAME_OR_PATH of a CrossEncoder, or as "
-            f"KIND:MODEL with one of the kinds {', '.join(sorted(installed)) or 'none'}."
+            f"KIND:MODEL with one of the kinds {', '.join(known) or 'none'}."
         )
-    made: Reranker = installed[kind].load()(model)
+    made: Reranker = loaded(GROUP, kind, "reranker")(model)
     return made

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from typing import Any, Protocol
 
 import anyio.to_thread
@@ -20,6 +19,7 @@ import anyio.to_thread
 from memreader.document import Corpus, Document, Span
 from memreader.errors import ConfigurationError, MemreaderError
 from memreader.evidence import align
+from memreader.plugins import installed, loaded
 from memreader.words import sentences, words
 
 GROUP = "memreader.retrievers"
@@ -42,8 +42,8 @@ def as_retriever(given: Any) -> Retriever:
 
     Raises ConfigurationError for an object that is neither.
     """
-    for entry in sorted(entry_points(group=GROUP), key=lambda e: e.name):
-        adapted: Retriever | None = entry.load()(given)
+    for name in installed(GROUP):
+        adapted: Retriever | None = loaded(GROUP, name, "adapter of retrievers")(given)
         if adapted is not None:
             return adapted
     if callable(getattr(given, "retrieve", None)):

@@ -84,11 +84,22 @@ class Search:
             entries = [Entry(_id(c), c.span, c.text, v) for c, v in zip(some, vectors, strict=True)]
             await store.add(collection, entries)
 
-    async def find(self, name: str, query: str, most: int, documents: Sequence[str]) -> list[Hit]:
-        """Passages of these documents that were kept under a name, the nearest first."""
+    async def find(self, name: str, query: str, most: int, chunks: Sequence[Chunk]) -> list[Hit]:
+        """At most `most` of these passages, which were kept under a name, the nearest first.
+
+        The store may also have passages that the same text was cut into otherwise, by another
+        tokenizer; where they take the place of ours, more are asked for.
+        """
         (vector,) = await self.embed([query], query=True)
-        store = await self._vectors()
-        return await store.query(await self._collection(name), vector, most, documents)
+        store, collection = await self._vectors(), await self._collection(name)
+        documents = list(dict.fromkeys(chunk.span.document for chunk in chunks))
+        ours, wanted = {chunk.span for chunk in chunks}, most
+        while True:
+            hits = await store.query(collection, vector, wanted, documents)
+            found = [hit for hit in hits if hit.span in ours]
+            if len(found) >= most or len(hits) < wanted:
+                return found[:most]
+            wanted *= 2
 
     async def held(self, documents: Sequence[str]) -> list[Held]:
         """What the store holds of these documents; nothing where this reading opened none."""

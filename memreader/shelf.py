@@ -40,7 +40,7 @@ class Label:
     usd: float | None = 0.0
     """US dollars; None where a price was not known."""
     made_by: str = ""
-    """Hash of strategy with all its options, model and prompts (`Identity.index_key`)."""
+    """Hash of strategy with all its options, model with its window, and prompts."""
 
 
 @dataclass(frozen=True, slots=True)

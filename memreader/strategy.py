@@ -8,15 +8,15 @@ entry-point group `memreader.strategies`.
 from __future__ import annotations
 
 import dataclasses
-import difflib
-import functools
 from collections.abc import Mapping
-from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, Protocol, get_type_hints, runtime_checkable
 
 from memreader.errors import ConfigurationError
+from memreader.plugins import did_you_mean, installed, loaded
 
 if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
     from memreader.answer import Draft
     from memreader.document import Corpus
     from memreader.llm.base import Model
@@ -52,29 +52,20 @@ class Indexed(Protocol):
         ...
 
 
-@functools.lru_cache(maxsize=1)
 def available() -> Mapping[str, EntryPoint]:
     """Installed strategies by name, in order; none of them is imported. Looked up once."""
-    return {e.name: e for e in sorted(entry_points(group=GROUP), key=lambda e: e.name)}
+    return installed(GROUP)
 
 
 def load(name: str) -> type[Strategy]:
     """The class of a strategy. Raises ConfigurationError, with near names, where there is none."""
-    installed = available()
-    if name not in installed:
-        near = difflib.get_close_matches(name, installed, n=1, cutoff=0.5)
-        hint = f" Did you mean `{near[0]}`?" if near else ""
+    if name not in available():
         raise ConfigurationError(
-            f"No strategy named `{name}`.{hint} Installed: {', '.join(installed) or 'none'}."
+            f"No strategy named `{name}`.{did_you_mean(name, available())} "
+            f"Installed: {', '.join(available()) or 'none'}."
         )
-    try:
-        loaded: type[Strategy] = installed[name].load()
-    except Exception as error:  # because a stranger's plug-in may fail in any way on import
-        raise ConfigurationError(
-            f"The strategy `{name}` ({installed[name].value}) is broken: {error!r}. "
-            f"Update or uninstall the package that brings it."
-        ) from error
-    return loaded
+    found: type[Strategy] = loaded(GROUP, name, "strategy")
+    return found
 
 
 def indexable() -> list[str]:
@@ -104,10 +95,8 @@ def configured(cls: type[Strategy], options: Mapping[str, Any], name: str) -> St
     values = {}
     for key, value in options.items():
         if key not in known:
-            near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-            hint = f" Did you mean `{near[0]}`?" if near else ""
             raise ConfigurationError(
-                f"Strategy `{name}` has no option `{key}`.{hint} "
+                f"Strategy `{name}` has no option `{key}`.{did_you_mean(key, known)} "
                 f"Its options: {', '.join(known) or 'none'}."
             )
         try:

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from memreader.labels import begins, sections
 from memreader.llm.base import Schema, Wire
-from memreader.words import sentences
+from memreader.words import sentences, yes_or_no
 
 S = TypeVar("S", bound="Shape")
 
@@ -210,7 +210,6 @@ def _inside_fence(text: str, first_label: str) -> str:
 
 
 _FIGURE = re.compile(r"-?\d+(?:[.,]\d+)?")
-_YES_OR_NO = re.compile(r"\W*(?:(yes|true)|no|false)\b", re.IGNORECASE)
 
 
 def _typed(found: Mapping[str, Any], shape: type[Shape]) -> dict[str, Any]:
@@ -227,8 +226,8 @@ def _value(value: Any, annotation: Any) -> Any:
         number = float(figure.group().replace(",", "."))  # in whatever script's digits
         return int(number) if number.is_integer() else number
     if annotation is bool and isinstance(value, str):
-        said = _YES_OR_NO.match(value)
-        return value if said is None else said[1] is not None
+        said = yes_or_no(value)
+        return value if said is None else said
     if annotation is str and not isinstance(value, str):
         return "\n".join(map(str, value)) if isinstance(value, list) else str(value or "")
     if get_origin(annotation) is list and isinstance(value, str):

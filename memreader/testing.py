@@ -15,8 +15,8 @@ from memreader.errors import MemreaderError
 from memreader.fakes.counter import WordCounter, reply_to
 from memreader.fakes.oracle import Oracle
 from memreader.fakes.recording import Recorded, Recorder
+from memreader.fakes.server import word_vector
 from memreader.llm.base import FREE, LLM, Model, Price, Reply, Request, TokenCounter, Wire
-from memreader.llm.fakes import word_vector
 from memreader.llm.retry import RetryPolicy
 from memreader.memory.embedding import Fingerprint, Vector
 from memreader.testing_server import Defect, MisbehavingServer

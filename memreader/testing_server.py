@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
 
-from memreader.llm.fakes import (
+from memreader.fakes.server import (
     EMBEDDING_PATHS,
     Body,
     Defect,

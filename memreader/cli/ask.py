@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from memreader.cli import flags
 from memreader.cli.common import files_and_questions, opened_files, options_from
 from memreader.cli.printable import say
 
@@ -39,39 +40,24 @@ def ask(  # noqa: PLR0913, PLR0917 - one argument for each flag
         ),
     ] = None,
     strategy: Annotated[str | None, typer.Option("-s", "--strategy", help="How to read.")] = None,
-    model: Annotated[
-        str | None, typer.Option("-m", "--model", help="provider:model, or local.")
-    ] = None,
-    option: Annotated[
-        list[str] | None,
-        typer.Option("-o", "--option", metavar="KEY=VALUE", help="An option of the strategy."),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    model: flags.ModelName = None,
+    option: flags.Options = None,
+    as_json: flags.AsJson = False,
     as_jsonl: Annotated[
         bool, typer.Option("--jsonl", help="Print the events as they happen, one a line.")
     ] = False,
-    quiet: Annotated[
-        bool, typer.Option("-q", "--quiet", help="Nothing on standard error but errors.")
-    ] = False,
-    verbose: Annotated[
-        bool, typer.Option("-v", "--verbose", help="Each call and decision on standard error.")
-    ] = False,
-    max_cost: Annotated[float | None, typer.Option(help="Cap in US dollars.")] = None,
-    max_calls: Annotated[int | None, typer.Option(help="Cap on model calls.")] = None,
-    max_tokens: Annotated[int | None, typer.Option(help="Cap on tokens, in and out.")] = None,
-    max_seconds: Annotated[float | None, typer.Option(help="Cap on seconds.")] = None,
-    window: Annotated[int | None, typer.Option(help="Tokens of the model's window.")] = None,
-    concurrency: Annotated[int | None, typer.Option(help="Calls in flight at most.")] = None,
-    timeout: Annotated[float | None, typer.Option(help="Seconds to wait for a reply.")] = None,
-    embedder: Annotated[
-        str | None, typer.Option(help="Embedding model: local, openai:NAME, ollama:NAME, none.")
-    ] = None,
-    store: Annotated[
-        str | None, typer.Option(help="Vectors: chroma:PATH, chroma:memory, http://host:port.")
-    ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Continue the stopped run with a fresh budget.")
-    ] = False,
+    quiet: flags.Quiet = False,
+    verbose: flags.Verbose = False,
+    max_cost: flags.MaxCost = None,
+    max_calls: flags.MaxCalls = None,
+    max_tokens: flags.MaxTokens = None,
+    max_seconds: flags.MaxSeconds = None,
+    window: flags.Window = None,
+    concurrency: flags.Concurrency = None,
+    timeout: flags.Timeout = None,
+    embedder: flags.EmbedderName = None,
+    store: flags.StoreName = None,
+    resume: flags.Resume = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Ignore the journal.")] = False,
     rescue: Annotated[
         bool, typer.Option("--rescue", help="Read again what the memory forgot, then answer.")
@@ -79,12 +65,8 @@ def ask(  # noqa: PLR0913, PLR0917 - one argument for each flag
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with 4 unless all citations are verified.")
     ] = False,
-    probe: Annotated[
-        bool | None, typer.Option("--probe/--no-probe", help="Probe a new endpoint first.")
-    ] = None,
-    yes: Annotated[
-        bool, typer.Option("-y", "--yes", help="Do not ask before spending over one dollar.")
-    ] = False,
+    probe: flags.Probing = None,
+    yes: flags.Yes = False,
 ) -> int:
     """Answer a question about documents, with quotes and pages."""
     import asyncio

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from memreader.cli import flags
 from memreader.cli.common import options_from
 from memreader.errors import ConfigurationError
 
@@ -20,13 +21,8 @@ def index(  # noqa: PLR0913, PLR0917 - one argument for each flag
     strategy: Annotated[
         str | None, typer.Option("-s", "--strategy", help="Whose indexes to build.")
     ] = None,
-    model: Annotated[
-        str | None, typer.Option("-m", "--model", help="provider:model, or local.")
-    ] = None,
-    option: Annotated[
-        list[str] | None,
-        typer.Option("-o", "--option", metavar="KEY=VALUE", help="An option of the strategy."),
-    ] = None,
+    model: flags.ModelName = None,
+    option: flags.Options = None,
     listed: Annotated[
         bool, typer.Option("--list", help="Show what exists, of these files or of all.")
     ] = False,
@@ -34,36 +30,22 @@ def index(  # noqa: PLR0913, PLR0917 - one argument for each flag
         bool,
         typer.Option("--remove", help="Remove what is kept of these files, names or ids."),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    quiet: Annotated[
-        bool, typer.Option("-q", "--quiet", help="Nothing on standard error but errors.")
-    ] = False,
-    verbose: Annotated[
-        bool, typer.Option("-v", "--verbose", help="Each call and decision on standard error.")
-    ] = False,
-    max_cost: Annotated[float | None, typer.Option(help="Cap in US dollars.")] = None,
-    max_calls: Annotated[int | None, typer.Option(help="Cap on model calls.")] = None,
-    max_tokens: Annotated[int | None, typer.Option(help="Cap on tokens, in and out.")] = None,
-    max_seconds: Annotated[float | None, typer.Option(help="Cap on seconds.")] = None,
-    window: Annotated[int | None, typer.Option(help="Tokens of the model's window.")] = None,
-    concurrency: Annotated[int | None, typer.Option(help="Calls in flight at most.")] = None,
-    timeout: Annotated[float | None, typer.Option(help="Seconds to wait for a reply.")] = None,
-    embedder: Annotated[
-        str | None, typer.Option(help="Embedding model: local, openai:NAME, ollama:NAME, none.")
-    ] = None,
-    store: Annotated[
-        str | None, typer.Option(help="Vectors: chroma:PATH, chroma:memory, http://host:port.")
-    ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Continue the stopped run with a fresh budget.")
-    ] = False,
+    as_json: flags.AsJson = False,
+    quiet: flags.Quiet = False,
+    verbose: flags.Verbose = False,
+    max_cost: flags.MaxCost = None,
+    max_calls: flags.MaxCalls = None,
+    max_tokens: flags.MaxTokens = None,
+    max_seconds: flags.MaxSeconds = None,
+    window: flags.Window = None,
+    concurrency: flags.Concurrency = None,
+    timeout: flags.Timeout = None,
+    embedder: flags.EmbedderName = None,
+    store: flags.StoreName = None,
+    resume: flags.Resume = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Ignore shelf and journal.")] = False,
-    probe: Annotated[
-        bool | None, typer.Option("--probe/--no-probe", help="Probe a new endpoint first.")
-    ] = None,
-    yes: Annotated[
-        bool, typer.Option("-y", "--yes", help="Do not ask before spending over one dollar.")
-    ] = False,
+    probe: flags.Probing = None,
+    yes: flags.Yes = False,
 ) -> int:
     """Build what a strategy keeps of documents ahead of the questions; show and remove it."""
     from memreader.cli.building import Building, carried_out

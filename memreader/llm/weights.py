@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from memreader.errors import ConfigurationError
+from memreader.files import write_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ def verify(path: Path, sha256: str, *, memory: Path | None) -> None:
     if memory is not None:
         try:
             memory.parent.mkdir(parents=True, exist_ok=True)
-            memory.write_text(json.dumps({**known, str(path): stamp}), "utf-8")
+            write_whole(memory, json.dumps({**known, str(path): stamp}))
         except OSError:  # a read-only home only costs the hash again next time
             return
 

@@ -1,1 +1,1 @@
-"""Memories that strategies carry while they read."""
+"""What is remembered: notes of a reading; trees, graphs and vectors between readings."""

@@ -13,7 +13,6 @@ function of (what stands after the colon, `ModelSettings`) that gives an async c
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from functools import partial
@@ -25,7 +24,7 @@ from memreader.errors import ConfigurationError
 from memreader.llm.bundles import MINILM
 from memreader.llm.registry import ModelSettings
 from memreader.memory.embedding import Embedder
-from memreader.memory.plugins import installed, loaded
+from memreader.plugins import did_you_mean, installed, loaded
 
 GROUP = "memreader.embedders"
 NONE = "none"
@@ -53,16 +52,15 @@ def open_embedder(
     provider, _, name = spec.strip().partition(":")
     known = installed(GROUP)
     if provider not in known:
-        near = difflib.get_close_matches(provider, known, n=1, cutoff=0.5)
-        hint = f" Did you mean `{near[0]}`?" if near else ""
         raise ConfigurationError(
-            f"{spec!r} names no embedding model.{hint} Providers: {', '.join(known)}."
+            f"{spec!r} names no embedding model.{did_you_mean(provider, known)} "
+            f"Providers: {', '.join(known)}."
         )
     if not name and provider not in _NAMELESS:
         raise ConfigurationError(
             f"{spec!r} names no embedding model: write {provider}: and its name."
         )
-    opener: Opener = loaded(GROUP, provider)
+    opener: Opener = loaded(GROUP, provider, "provider of embedding models")
     return opener(name, settings or ModelSettings())
 
 

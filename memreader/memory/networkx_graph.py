@@ -7,7 +7,6 @@ exactly what the facts that are left support, whatever was added in which order.
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from memreader.document import Span
+from memreader.files import write_whole
 from memreader.memory.graph import Fact, Neighbour, Node, key_of
 
 FORMAT = 1
@@ -112,7 +112,7 @@ class NetworkxGraph:
 
     def save(self, path: Path) -> None:
         """Write it as JSON; what was there stays whole until all is written."""
-        _write(path, json.dumps(self.to_json(), ensure_ascii=False))
+        write_whole(path, json.dumps(self.to_json(), ensure_ascii=False))
 
     @classmethod
     def load(cls, path: Path) -> NetworkxGraph:
@@ -126,7 +126,7 @@ class NetworkxGraph:
         """Write `graph` as GraphML, as Gephi, yEd and `networkx.read_graphml` open it."""
         import networkx as nx
 
-        _write(path, "\n".join(nx.generate_graphml(self.graph)))
+        write_whole(path, "\n".join(nx.generate_graphml(self.graph)))
 
     # --- the graph -------------------------------------------------------------------------
 
@@ -242,12 +242,3 @@ def _draw(graph: Any, here: str, fact: Fact, mentioned: list[str]) -> None:
 def _legible(text: str) -> str:
     """Without the control characters that no XML may hold: PDFs bring them along."""
     return _NOT_IN_XML.sub(" ", text)
-
-
-def _write(path: Path, text: str) -> None:
-    beside = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        beside.write_text(text, "utf-8")
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)

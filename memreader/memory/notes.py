@@ -8,7 +8,7 @@ text that it repeats. So the sources survive any number of rewrites, without a w
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 from memreader.chunking import Chunk
 from memreader.document import Span
 from memreader.evidence import Evidence, align, says_not_found
+from memreader.fitting import best_that_fit
 from memreader.words import content_words, sentences, words
 
 KEPT = 0.5
@@ -115,14 +116,8 @@ class Notes:
         self, budget: int, count: Callable[[str], int], rank: Callable[[Item], Any]
     ) -> Notes:
         """The best items that fit a budget of tokens, in their order; the rest is left out."""
-        kept: set[int] = set()
-        left = budget
         ranked = sorted(range(len(self.items)), key=lambda i: rank(self.items[i]), reverse=True)
-        for index in ranked:
-            size = count(self.items[index].text) + 1
-            if size <= left:
-                kept.add(index)
-                left -= size
+        kept = set(best_that_fit(ranked, budget, lambda i: count(self.items[i].text) + 1))
         left_out = tuple(item for i, item in enumerate(self.items) if i not in kept)
         return Notes(tuple(item for i, item in enumerate(self.items) if i in kept), left_out)
 
@@ -235,9 +230,3 @@ def _sentences(text: str) -> tuple[tuple[int, int], ...]:
 
 def _each(*evidence: Evidence) -> tuple[Evidence, ...]:
     return tuple({e.span: e for e in reversed(evidence)}.values())[::-1]
-
-
-def best_first(items: Sequence[Item], score: Callable[[str], float]) -> list[Evidence]:
-    """Evidence of items, those first whose text bears most on something."""
-    ranked = sorted(items, key=lambda item: score(item.text), reverse=True)
-    return list(dict.fromkeys(e for item in ranked for e in item.evidence))

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
 from memreader.errors import ConfigurationError
-from memreader.memory.plugins import installed, loaded
 from memreader.memory.vectors import VectorStore
+from memreader.plugins import installed, loaded
 
 GROUP = "memreader.vector_stores"
 Opener = Callable[[str], AbstractAsyncContextManager[VectorStore]]
@@ -31,7 +31,7 @@ def open_store(spec: str) -> AbstractAsyncContextManager[VectorStore]:
             f"{spec!r} names no vector store. Write it as chroma:PATH, chroma:memory or "
             f"http://host:port{others}."
         )
-    opener: Opener = loaded(GROUP, scheme)
+    opener: Opener = loaded(GROUP, scheme, "vector store")
     return opener(where)
 
 

@@ -226,6 +226,8 @@ def test_a_price_above_a_dollar_wants_a_yes(
         assert 0 == memreader("index", ledger, "-y", *model(server), env=env).returncode
         assert 0 == memreader("index", ledger, *model(server), env=env).returncode
         assert 0 == memreader("ask", ledger, "Who?", *model(server), env=env).returncode
+        other = memreader("ask", ledger, "Who?", "--window", "2000", *model(server), env=env)
+        assert "The plan expects $2.52" in other.stderr, "another window is another index"
 
 
 @pytest.mark.parametrize(

@@ -125,8 +125,7 @@ class Nearest:
     async def read(self, question: str, run: Run) -> Draft:
         chunks = [chunk async for chunk in run.chunks(60)]
         await run.search.keep("passages", chunks)
-        documents = [d.id for d in (await run.corpus()).documents]
-        hits = await run.search.find("passages", question, 3, documents)
+        hits = await run.search.find("passages", question, 3, chunks)
         return Draft(hits[0].text, tuple(hit.span for hit in hits))
 
 

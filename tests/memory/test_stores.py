@@ -17,9 +17,9 @@ from typing import Any
 import anyio
 import pytest
 
+from memreader import plugins
 from memreader.cli.codes import UNREACHABLE, USAGE
 from memreader.errors import ConfigurationError, MemreaderError, StoreInUse, Unreachable
-from memreader.memory import plugins
 from memreader.memory.embedding import Fingerprint
 from memreader.memory.stores import open_store
 from memreader.memory.vectors import Collection, Held, VectorStore

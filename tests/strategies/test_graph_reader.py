@@ -436,6 +436,29 @@ def test_a_second_question_builds_nothing_and_a_changed_page_is_extracted_alone(
     assert [4] == [page_of(p) for p in third.prompts["extract"]]
 
 
+@dataclass(frozen=True)
+class Letters:
+    """Tokens of three letters, said to be words: as an estimate that was calibrated anew."""
+
+    exact: bool = False
+    name: str = "words"
+
+    def count(self, text: str) -> int:
+        return -(-len(text) // 3)
+
+
+def test_a_graph_of_other_chunks_is_not_read() -> None:
+    """Where another tokenizer cuts at other places, facts would be found in the wrong chunk."""
+    stores, document, chunks = Stores(), keepers(8), []
+    strategy = GraphReader(chunk_tokens=300, notebook_tokens=64)
+    for counter in (None, Letters()):
+        model = a_model(script(), window=8000, counter=counter)
+        answer = Reader(model, strategy, probe=False, stores=stores).ask(document, QUESTION)
+        chunks.append(answer.coverage.chunks)
+    assert chunks[0] < chunks[1]
+    assert 2 == len(stores.shelf().shelved())
+
+
 def test_documents_that_were_read_alone_are_joined_without_a_call() -> None:
     """One graph for each document on the shelf; facts keep their document."""
     stores, alone, both = Stores(), script(), script()

@@ -32,7 +32,7 @@ def prepared(options: ChainOfAgents, question: str, rendering: Rendering) -> tup
             "A vote counts equal answers, and long texts are never equal. Use selection=judge."
         )
     files = rendering.files
-    asked = question.strip() or files["query_free"].strip()
+    asked = files.asked(question)
     words = Words(
         {"question": asked, "task": files[f"task.{role}"].strip()},
         {"question": asked, "kind": files[f"kind.{role}"].strip()},

@@ -8,6 +8,7 @@ from memreader.answer import NOT_FOUND, Draft
 from memreader.chunking import Chunk
 from memreader.errors import CallFailed
 from memreader.evidence import relevance, says_not_found
+from memreader.fitting import best_that_fit
 from memreader.memory.notes import Notes
 from memreader.prompts import Value
 from memreader.structured import Shape
@@ -42,14 +43,9 @@ async def hierarchical(reading: Reading) -> Draft:
 
 def _fitting(reading: Reading, ends: list[Notes]) -> list[Notes]:
     """The notes that bear most on the question and fit one call; what is left out is said."""
-    left = reading.budget.shown
-    kept: list[Notes] = []
+    count = reading.run.model.counter.count
     ranked = sorted(ends, key=lambda n: relevance(reading.run.question, n.text).score, reverse=True)
-    for notes in ranked:
-        size = reading.run.model.counter.count(notes.text) + FENCED
-        if size <= left:
-            left -= size
-            kept.append(notes)
+    kept = best_that_fit(ranked, reading.budget.shown, lambda n: count(n.text) + FENCED)
     if len(kept) < len(ends):
         reading.run.note(
             f"{len(ends) - len(kept):,} of {len(ends):,} notes, those that have least to do with "

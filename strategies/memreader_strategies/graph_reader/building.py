@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from memreader.chunking import Chunk
 from memreader.document import Span
 from memreader.errors import CallFailed
+from memreader.indexing import boundaries
 from memreader.memory.graph import Fact
 from memreader.memory.networkx_graph import NetworkxGraph
 from memreader.memory.notes import place
@@ -23,7 +24,7 @@ from memreader.words import content_words, sentences
 from memreader_strategies.graph_reader.lines import Atomic, Extracted, atomic_facts
 from memreader_strategies.graph_reader.merging import merged
 from memreader_strategies.graph_reader.shapes import FactLines, FactList
-from memreader_strategies.graph_reader.sizes import Sizes
+from memreader_strategies.graph_reader.sizes import Sizes, fitted
 
 if TYPE_CHECKING:
     from memreader_strategies.graph_reader.strategy import GraphReader
@@ -63,19 +64,20 @@ class Building:
             places = [[c.span.start, c.span.end] for c in chunks]
             return {**graph.to_json(), "chunks": places}
 
+        depends = {"chunks": boundaries(chunks), **await self._made_with()}
         return await self.run.index(
-            "graph", build, documents=[chunks[0].span.document], depends=await self._depends()
+            "graph", build, documents=[chunks[0].span.document], depends=depends
         )
 
-    async def _depends(self) -> dict[str, Any]:
-        """What the graph is made with: nothing that belongs to a question."""
+    async def _made_with(self) -> dict[str, Any]:
+        """What the graph is made with beside the chunks: nothing that belongs to a question."""
         if self.run.model.wire == "plain":
-            return {"chunk": self.sizes.chunk, "facts": "sentences"}
-        merged_by: dict[str, Any] = {}
-        if self.run.search.by_meaning:
-            fingerprint = str(await self.run.search.fingerprint())
-            merged_by = {"similarity": self.options.similarity, "embedder": fingerprint}
-        return {"chunk": self.sizes.chunk, "reply": self.sizes.extraction, **merged_by}
+            return {"facts": "sentences"}
+        asked = {"reply": self.sizes.extraction, "temperature": self.options.temperature}
+        if not self.run.search.by_meaning:
+            return asked
+        fingerprint = str(await self.run.search.fingerprint())
+        return {**asked, "similarity": self.options.similarity, "embedder": fingerprint}
 
     async def _facts(self, chunks: Sequence[Chunk]) -> list[Fact]:
         first = chunks[0].index
@@ -121,7 +123,7 @@ class Building:
         return atomic_facts(getattr(reply, "facts", ""))
 
     def _again(self, found: Extracted) -> Untrusted:
-        lines = self.sizes.fitted(found.bad, self.sizes.again, self.run.model.counter.count)
+        lines = fitted(found.bad, self.sizes.again, self.run.model.counter.count)
         told = "lines of your last reply without a fact, a bar and a key element; write all anew"
         return Untrusted("\n".join(lines) or "(all of them)", told)
 

@@ -11,7 +11,7 @@ from memreader.prompts import Untrusted, Value
 from memreader.run import Run
 from memreader.structured import Shape
 from memreader_strategies.graph_reader.nodes import Nodes, Placed
-from memreader_strategies.graph_reader.sizes import Sizes
+from memreader_strategies.graph_reader.sizes import Sizes, fitted
 
 if TYPE_CHECKING:
     from memreader_strategies.graph_reader.path import Path
@@ -87,7 +87,7 @@ class Exploring:
         count = self.run.model.counter.count
         heading = 4 if by_chunk else 0
         budget = self.sizes.listed - 32
-        return self.sizes.fitted(lines, budget, lambda line: count(line) + heading)
+        return fitted(lines, budget, lambda line: count(line) + heading)
 
     def _tell_cut(self, node: str, kept: int, all_: int, what: str, which: str) -> None:
         if (told := f"{node} {what}") not in self._cut:
@@ -98,6 +98,6 @@ class Exploring:
         """The start, and of the rest as many as fit, the latest last."""
         count = self.run.model.counter.count
         first, rest = actions[0], actions[1:]
-        kept = self.sizes.fitted(rest[::-1], self.sizes.actions - count(first) - 12, count)[::-1]
+        kept = fitted(rest[::-1], self.sizes.actions - count(first) - 12, count)[::-1]
         left_out = [f"({len(rest) - len(kept)} actions)"] if len(kept) < len(rest) else []
         return "\n".join([first, *left_out, *kept])

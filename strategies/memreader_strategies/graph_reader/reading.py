@@ -40,7 +40,7 @@ class Reading:
 
     @classmethod
     def of(cls, options: GraphReader, question: str, run: Run) -> Reading:
-        asked = question.strip() or run.rendering.files["query_free"].strip()
+        asked = run.rendering.files.asked(question)
         return cls(options, run, asked, Sizes.of(options, asked, run.rendering))
 
     async def index(self) -> Nodes:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from memreader.errors import ConfigurationError
+from memreader.fitting import first_that_fit
 from memreader.plan import NOTHING, Plan, Range
 from memreader.prompts import Value
 from memreader.rendering import Rendering, chunk_budget
@@ -97,20 +98,11 @@ class Sizes:
             )
         longest = window - extract - chunk - FENCED - AGAIN
         return cls(
-            chunk, min(2 * chunk, longest), notebook, plan, actions, step,
-            min(options.list_tokens, left), starts, elements, answer, extract, start, asked, final,
+            chunk=chunk, extraction=min(2 * chunk, longest), notebook=notebook, plan=plan,
+            actions=actions, step=step, listed=min(options.list_tokens, left), starts=starts,
+            elements=elements, answer=answer, extract_prompt=extract, start_prompt=start,
+            step_prompt=asked, answer_prompt=final,
         )  # fmt: skip
-
-    def fitted(
-        self, lines: Sequence[str], budget: int, count: Callable[[str], int]
-    ) -> Sequence[str]:
-        """The first lines that fit a budget of tokens."""
-        used = 0
-        for number, line in enumerate(lines):
-            used += count(line) + 1
-            if used > budget:
-                return lines[:number]
-        return lines
 
     # --- the plan --------------------------------------------------------------------------
 
@@ -176,6 +168,11 @@ class Sizes:
         return _sum(once, query, min(1.0, chunks / len(sizes)))
 
 
+def fitted(lines: Sequence[str], budget: int, count: Callable[[str], int]) -> Sequence[str]:
+    """The first lines that fit a budget of tokens, their line ends counted."""
+    return first_that_fit(lines, budget, lambda line: count(line) + 1)
+
+
 def _sum(once: Plan, query: Plan, coverage: float) -> Plan:
     return Plan(
         once.calls + query.calls,
@@ -185,6 +182,10 @@ def _sum(once: Plan, query: Plan, coverage: float) -> Plan:
         coverage,
         once=once,
     )
+
+
+_NOT_FOR_PLAIN = ("extraction", "plan", "actions", "starts", "elements", "extract_prompt",
+                  "start_prompt")  # fmt: skip
 
 
 def _of_plain(options: GraphReader, question: str, rendering: Rendering) -> Sizes:
@@ -202,7 +203,10 @@ def _of_plain(options: GraphReader, question: str, rendering: Rendering) -> Size
             f"with. Ask a shorter question, or use a larger window."
         )
     listed = min(options.list_tokens, window - final - FENCED - 64)
-    return Sizes(chunk, 0, listed, 0, 0, 64, listed, 0, 0, answer, 0, 0, read, final)
+    return Sizes(
+        chunk=chunk, notebook=listed, step=64, listed=listed, answer=answer, step_prompt=read,
+        answer_prompt=final, **dict.fromkeys(_NOT_FOR_PLAIN, 0),
+    )  # fmt: skip
 
 
 def _step_prompt(rendering: Rendering, question: str) -> int:

@@ -11,7 +11,7 @@ from memreader.run import Run
 from memreader_strategies.graph_reader.lines import scored
 from memreader_strategies.graph_reader.nodes import Nodes
 from memreader_strategies.graph_reader.shapes import Starts
-from memreader_strategies.graph_reader.sizes import Sizes
+from memreader_strategies.graph_reader.sizes import Sizes, fitted
 
 if TYPE_CHECKING:
     from memreader_strategies.graph_reader.strategy import GraphReader
@@ -32,7 +32,7 @@ async def planned(run: Run, question: str, sizes: Sizes, options: GraphReader) -
         run.note(f"There is no plan of the search: {error}")
         return NO_PLAN
     lines = [line.strip() for line in reply.text.splitlines() if line.strip()]
-    kept = sizes.fitted(lines, sizes.plan, run.model.counter.count)
+    kept = fitted(lines, sizes.plan, run.model.counter.count)
     return "\n".join(kept) or NO_PLAN
 
 
@@ -95,10 +95,10 @@ async def _shown(
     """All names where they fit the window, as published; else those nearest to the question."""
     names = [node.name for node in nodes.store.nodes()]
     count = run.model.counter.count
-    if len(sizes.fitted(names, sizes.elements, count)) == len(names):
+    if len(fitted(names, sizes.elements, count)) == len(names):
         return names, f"all {len(names):,} key elements"
     wanted = question if plan == NO_PLAN else f"{question}\n{plan}"
-    kept = sizes.fitted(await _by_nearness(run, wanted, names), sizes.elements, count)
+    kept = fitted(await _by_nearness(run, wanted, names), sizes.elements, count)
     how = "by meaning" if run.search.by_meaning else "by words"
     return kept, f"the {len(kept):,} of {len(names):,} key elements that are nearest {how}"
 

@@ -72,7 +72,7 @@ class GraphReader:
     def plan(self, corpus: Corpus, question: str, model: Model) -> Plan:
         """Calls = n once, then 3 + start_nodes x the function calls of a path (section 2e)."""
         rendering = Rendering(PromptFiles.of(self), model, Fence.derived(corpus.id, question))
-        asked = question.strip() or rendering.files["query_free"].strip()
+        asked = rendering.files.asked(question)
         sizes = Sizes.of(self, asked, rendering)
         chunks = [
             chunk.tokens

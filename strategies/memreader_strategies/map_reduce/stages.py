@@ -49,7 +49,7 @@ class Stages:
             files[preset.calibration] if preset.calibration and options.calibration else ""
         )
         values: dict[str, Value] = {
-            "question": question.strip() or files["query_free"],
+            "question": files.asked(question),
             "task": files[f"task.{preset.name}"],
             "policy": files[f"policy.{policy}"],
             "calibration": calibration,

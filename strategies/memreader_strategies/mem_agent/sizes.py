@@ -37,7 +37,7 @@ class Sizes:
         window = rendering.model.window
         memory = min(options.memory_tokens, window // 8)
         answer = min(options.answer_tokens, window // 4)
-        asked = question.strip() or rendering.files["query_free"]
+        asked = rendering.files.asked(question)
         how = rendering.files[f"how.{options.update}"]
         overheads = (
             rendering.tokens(

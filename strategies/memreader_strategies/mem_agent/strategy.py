@@ -132,7 +132,7 @@ class _Reading:
         if run.model.wire == "plain" and options.shape != MemAgent().shape:
             run.note("The model answers in plain text only: the options of an update do nothing.")
         run.reserve(input_tokens=sizes.overheads[1] + 2 * sizes.memory, output_tokens=sizes.answer)
-        return cls(options, run, sizes, question.strip() or run.rendering.files["query_free"])
+        return cls(options, run, sizes, run.rendering.files.asked(question))
 
     async def step(self, section: Chunk) -> None:
         """Step 3, and what the options hang on it."""

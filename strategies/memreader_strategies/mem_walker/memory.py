@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from memreader.chunking import Chunk
 from memreader.evidence import relevance
+from memreader.fitting import best_that_fit, first_that_fit
 from memreader.llm.base import TokenCounter
 from memreader.words import content_words, sentences
 
@@ -46,15 +47,11 @@ class WorkingMemory:
 
         Where not even the newest fits, its sentences nearest to the question are shown.
         """
-        left, kept = min(room, self.budget), list[str]()
-        for item in reversed(self.items):
-            if item.tokens > left:
-                break
-            kept.insert(0, item.text)
-            left -= item.tokens
+        budget = min(room, self.budget)
+        kept = first_that_fit(self.items[::-1], budget, lambda item: item.tokens)
         if not kept and self.items:
-            kept = [nearest(self.question, self.items[-1].text, left, self.counter)]
-        return "\n\n".join(kept)
+            return nearest(self.question, self.items[-1].text, budget, self.counter)
+        return "\n\n".join(item.text for item in kept[::-1])
 
     @property
     def segments(self) -> list[Chunk]:
@@ -91,13 +88,7 @@ def extract(text: str, budget: int, counter: TokenCounter) -> str:
 def _within(
     text: str, ranked: Sequence[tuple[int, int]], budget: int, counter: TokenCounter
 ) -> str:
-    kept: list[tuple[int, int]] = []
-    left = budget
-    for start, end in ranked:
-        size = counter.count(text[start:end]) + 1
-        if size <= left:
-            kept.append((start, end))
-            left -= size
+    kept = best_that_fit(ranked, budget, lambda s: counter.count(text[s[0] : s[1]]) + 1)
     if not kept and ranked:
         return _cut(text[slice(*ranked[0])], budget, counter)
     return " ".join(text[start:end] for start, end in sorted(kept))

@@ -6,7 +6,7 @@ where it is longer, the working memory gives way.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from memreader.errors import ConfigurationError
@@ -96,10 +96,6 @@ class Sizes:
     def least_fan_out(self) -> int:
         """Children of a full node where all summaries are as long as they may be."""
         return max(2, min(self.fan_out, self.group // (self.summary + MARK)))
-
-    def depends(self) -> dict[str, int]:
-        """What the tree is kept by."""
-        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)

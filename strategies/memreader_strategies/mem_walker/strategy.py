@@ -16,12 +16,13 @@ Calls: n + merges once, then depth + 1 on a straight path. All of a walk follow 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from memreader.answer import NOT_FOUND, Draft
 from memreader.choosing import By, Wanted, way
 from memreader.chunking import Chunk, chunk_document
 from memreader.document import Corpus
+from memreader.indexing import boundaries
 from memreader.llm.base import Model
 from memreader.memory.tree import Node, Tree, joined
 from memreader.plan import Plan
@@ -114,7 +115,8 @@ class MemWalker:
             async def build() -> list[dict[str, object]]:
                 return (await Building(run, sizes).tree(by_document[document])).to_json()
 
-            kept = await run.index("tree", build, documents=[document], depends=sizes.depends())
+            depends = {**asdict(sizes), "segments": boundaries(by_document[document])}
+            kept = await run.index("tree", build, documents=[document], depends=depends)
             return Tree.from_json(kept)
 
         return await run.map(tree, by_document)
@@ -123,7 +125,7 @@ class MemWalker:
         """Calls = n + merges once, and depth + 1 for a question that finds its way."""
         rendering = Rendering(PromptFiles.of(self), model, Fence.derived(corpus.id, question))
         sizes = Sizes.of(self, rendering)
-        asked = question.strip() or rendering.files["query_free"].strip()
+        asked = rendering.files.asked(question)
         texts = [
             [c.tokens for c in chunk_document(document, sizes.segment, model.counter)]
             for document in corpus.documents

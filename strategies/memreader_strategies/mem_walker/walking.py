@@ -65,7 +65,7 @@ class Walk:
     @classmethod
     def of(cls, options: MemWalker, sizes: Sizes, question: str, run: Run) -> Walk:
         """Ready to walk. Raises ConfigurationError for a question that leaves no room."""
-        asked = question.strip() or run.rendering.files["query_free"].strip()
+        asked = run.rendering.files.asked(question)
         window = run.model.window
         memory = WorkingMemory(options.memory(window), run.model.counter, asked)
         run.note(

@@ -40,7 +40,7 @@ class Sizes:
         memory = min(options.memory_tokens, window // 8)
         extract = min(options.extract_tokens, window // 8)
         answer = min(options.answer_tokens, window // 4)
-        asked = question.strip() or rendering.files["query_free"]
+        asked = rendering.files.asked(question)
         empty = {"question": asked, "memory": ""}
         overheads = (
             rendering.tokens("extract", {**empty, "section": ""}, Extract),

@@ -99,7 +99,7 @@ class _Reading:
         sizes = Sizes.of(options, question, run.rendering)
         run.note(f"Sections of at most {sizes.section:,} tokens, a memory of {sizes.memory:,}.")
         run.reserve(input_tokens=sizes.overheads[2] + sizes.memory, output_tokens=sizes.answer)
-        return cls(options, run, sizes, question.strip() or run.rendering.files["query_free"])
+        return cls(options, run, sizes, run.rendering.files.asked(question))
 
     async def extract(self, sections: list[Chunk]) -> list[Found]:
         """Step 2 over all sections; the first pass also cuts them."""

@@ -258,7 +258,7 @@ class Reading:
 
     @property
     def _asked(self) -> str:
-        return self.question.strip() or self.run.rendering.files["query_free"].strip()
+        return self.run.rendering.files.asked(self.question)
 
 
 def _score(item: Item) -> float:

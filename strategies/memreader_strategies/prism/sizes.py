@@ -40,7 +40,7 @@ def shape_of(rendering: Rendering) -> type[Shape]:
 def stable(options: Prism, question: str, chosen: Chosen, rendering: Rendering) -> dict[str, Value]:
     """What stands before the memory in the prompt of every revision call."""
     return {
-        "question": question.strip() or rendering.files["query_free"].strip(),
+        "question": rendering.files.asked(question),
         "schema": chosen.text,
         "how": rendering.files[f"how.{options.mode}"].strip(),
         "forms": forms(
@@ -136,7 +136,7 @@ class Sizes:
 def generate_values(question: str, rendering: Rendering) -> dict[str, Value]:
     """The prompt of a schema call beside what a failed try adds."""
     return {
-        "question": question.strip() or rendering.files["query_free"].strip(),
+        "question": rendering.files.asked(question),
         "language": rendering.files["schema_language"].strip(),
         "example": rendering.files["schema_example"].strip(),
         "again": "",

@@ -14,6 +14,7 @@ from itertools import count
 
 from memreader.chunking import Chunk
 from memreader.document import Corpus, Document, Span
+from memreader.fitting import first_that_fit
 from memreader.prompts import Fence, Untrusted
 
 SEAM = 2
@@ -103,15 +104,11 @@ class Shelf:
 
     def listed(self, ranked: Sequence[int], budget: int) -> list[Piece]:
         """The first of the ranked passages, each by itself in that order, within a budget."""
-        found: list[Piece] = []
-        for n, i in enumerate(ranked, start=1):
-            passage = self.passages[i]
-            piece = Piece(f"passage {n}", passage.span, passage.text, (passage,))
-            budget -= self.size(piece)
-            if budget < 0:
-                break
-            found.append(piece)
-        return found
+        each = [
+            Piece(f"passage {n}", passage.span, passage.text, (passage,))
+            for n, passage in enumerate((self.passages[i] for i in ranked), start=1)
+        ]
+        return list(first_that_fit(each, budget, self.size))
 
     def widened(self, chosen: Sequence[int], most: int, *, section: bool) -> list[int]:
         """The chosen passages and what stands around each, the best first, within the budget.

@@ -11,6 +11,7 @@ from memreader.answer import NOT_FOUND, Draft
 from memreader.chunking import Chunk
 from memreader.errors import BudgetExceeded, CallFailed, ConfigurationError
 from memreader.evidence import Evidence, says_not_found
+from memreader.fitting import best_that_fit, first_that_fit
 from memreader.grounding import MOST, bearing
 from memreader.prompts import Untrusted, Value
 from memreader.run import Run
@@ -159,12 +160,8 @@ class Reading:
 
     def _refused(self, lines: Sequence[str]) -> Untrusted:
         """The lines that stand nowhere, as many as the prompt has room for."""
-        told, left = [], REFUSED
-        for line in lines:
-            left -= self.run.model.counter.count(line) + 1
-            if left < 0:
-                break
-            told.append(line)
+        count = self.run.model.counter.count
+        told = first_that_fit(lines, REFUSED, lambda line: count(line) + 1)
         return Untrusted("\n".join(told), "lines that stand in no passage")
 
     # --- step 7 ----------------------------------------------------------------------------
@@ -195,12 +192,11 @@ class Reading:
 
     def _within(self, cited: Sequence[Cited]) -> list[Cited]:
         """The evidence in the order of the documents, as much as the call holds."""
-        kept, left = [], self.sizes.budget
-        for c in cited:
-            size = self.shelf.size(Piece(c.piece.label, c.piece.span, c.evidence.quote, ()))
-            if size <= left:
-                kept.append(c)
-                left -= size
+
+        def size(c: Cited) -> int:
+            return self.shelf.size(Piece(c.piece.label, c.piece.span, c.evidence.quote, ()))
+
+        kept = best_that_fit(cited, self.sizes.budget, size)
         if len(kept) < len(cited):
             self.run.note(f"{len(cited) - len(kept)} places of evidence did not fit the call.")
         first = {d.id: i for i, d in enumerate(self.shelf.corpus.documents)}

@@ -83,9 +83,8 @@ async def _by_meaning(
     """By cosine; what points away from the question, at 0 or below, is not near."""
     await run.search.keep(name, passages)
     place = {p.span: i for i, p in enumerate(passages)}
-    documents = list(dict.fromkeys(p.span.document for p in passages))
-    hits = await run.search.find(name, query, most, documents)
-    return [place[hit.span] for hit in hits if hit.span in place and hit.score > 0]
+    hits = await run.search.find(name, query, most, passages)
+    return [place[hit.span] for hit in hits if hit.score > 0]
 
 
 def touched(spans: Sequence[Span], passages: Sequence[Chunk]) -> list[int]:

@@ -71,7 +71,7 @@ class Sizes:
 
     @property
     def collection(self) -> str:
-        """The name of the passages in the vector store: where they end depends on both."""
+        """The name of the passages in the vector store."""
         return f"passages of {self.passage} tokens ({self.counter})"
 
     def plan(self, options: Retrieval, passages: Sequence[int]) -> Plan:
@@ -130,7 +130,7 @@ def _calls(options: Retrieval, *, plain: bool) -> list[tuple[str, type[Shape], b
 
 def _empty(question: str, rendering: Rendering, *, refused: bool) -> dict[str, Value]:
     values: dict[str, Value] = {
-        "question": question.strip() or rendering.files["query_free"].strip(),
+        "question": rendering.files.asked(question),
         "material": Untrusted(""),
     }
     return {**values, "refused": Untrusted("")} if refused else values

@@ -85,7 +85,7 @@ class Retrieval:
             run.model.counter.count,
             sizes.budget,
         )
-        asked = question.strip() or run.rendering.files["query_free"].strip()
+        asked = run.rendering.files.asked(question)
         return await Reading(self, run, sizes, asked, shelf).answer()
 
     async def index(self, run: Run) -> None:

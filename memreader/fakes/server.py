@@ -13,6 +13,7 @@ from enum import Enum
 from typing import Any
 
 from memreader.document import content_hash
+from memreader.fakes.counter import WordCounter
 from memreader.words import content_words
 
 Body = dict[str, Any]
@@ -43,8 +44,8 @@ class Defect(Enum):
 
 
 def tokens(text: str) -> int:
-    """The server's own count: words, long ones for each six characters begun."""
-    return sum(-(-len(word) // 6) for word in text.split())
+    """The server's own count."""
+    return WordCounter().count(text)
 
 
 def longest(body: Body) -> int:

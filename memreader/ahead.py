@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 
 from memreader import events
@@ -12,6 +13,7 @@ from memreader.built import Built, Part, Vectors
 from memreader.calls import Caller
 from memreader.document import Arriving
 from memreader.errors import ConfigurationError, StoreInUse
+from memreader.memory.vectors import VectorStore
 from memreader.run import Run
 from memreader.session import Session
 from memreader.stores import Stores
@@ -42,16 +44,23 @@ async def build(session: Session) -> Built:
     """Have the strategy build what is free of any question.
 
     Where it is complete, indexes and vectors of older versions of the same files are removed, and
-    not before. Raises ConfigurationError for a strategy that builds no index.
+    not before. Raises ConfigurationError for a strategy that builds no index, StoreInUse where
+    another process owns the folder of vectors that are to be kept.
     """
     strategy, seen = require_index(session.strategy), _Seen()
     session.stream.listeners.append(seen.take)
 
+    def lasting() -> AbstractAsyncContextManager[VectorStore]:
+        """Vectors that would be gone with this process are no index."""
+        return session.stores.vectors(None)
+
     async def work(caller: Caller) -> Built:
         async def step(run: Run) -> tuple[Vectors, ...]:
+            run.search.open_store = lasting
             await strategy.index(run)
             held = await run.search.held([a.id for a in session.arriving])
-            return tuple(Vectors(h.collection.name, h.document, h.entries) for h in held)
+            ours = [h for h in held if str(h.collection.fingerprint) == run.search.used]
+            return tuple(Vectors(h.collection.name, h.document, h.entries) for h in ours)
 
         run, vectors = await session.worked(caller, step)
         return _built(session, run, vectors, seen)

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
+from math import isfinite
 
 import anyio
 
@@ -36,6 +37,7 @@ from memreader.memory.embedding import (
     Hosting,
     Vector,
     batches,
+    computed,
     halves,
     mean,
 )
@@ -111,6 +113,12 @@ class Embeddings:
                 f"delete its vectors: memreader cache delete --embeddings"
             )
             raise self.caller.broken
+        if not all(map(isfinite, vector)):
+            self.caller.broken = Refused(
+                f"{self.embedder.fingerprint.model} gives vectors with entries that are no finite "
+                f"number. Nothing can be near to them; use another embedding model."
+            )
+            raise self.caller.broken
         self._dimension = len(vector)
 
     def _workers(self, hosting: Hosting | None) -> int:
@@ -130,7 +138,7 @@ class Embeddings:
         The vector of a text that was halved is the mean of its parts', weighted by length.
         """
         if not isinstance(self.embedder, Hosted):
-            return list(await self.embedder.embed(texts, query=query))
+            return await computed(self.embedder, texts, query=query)
         try:
             return (await self._paid(self.embedder, texts, query=query)).vectors
         except PromptTooLong:

@@ -155,6 +155,8 @@ class Note(Event):
 
     kind: ClassVar[str] = "note"
     text: str
+    warning: bool = False
+    """Whether the command line says it without `-v` too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

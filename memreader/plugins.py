@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import functools
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -36,3 +37,18 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """A question that names the nearest of the known names, after a space; empty where none is."""
     near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
     return f" Did you mean `{near[0]}`?" if near else ""
+
+
+def opening(group: str, name: str, what: str, *arguments: Any) -> Any:
+    """What an opener of this name gives, still closed.
+
+    Raises ConfigurationError where its package is broken, or gives no asynchronous context manager.
+    """
+    context = loaded(group, name, what)(*arguments)
+    if not isinstance(context, AbstractAsyncContextManager):
+        value, given = installed(group)[name].value, type(context).__name__
+        raise ConfigurationError(
+            f"The {what} `{name}` ({value}) gives {given}, which is no asynchronous context "
+            f"manager. Put @asynccontextmanager on its function, and yield."
+        )
+    return context

@@ -14,6 +14,7 @@ class Remarks:
 
     notes: list[str] = field(default_factory=list)
     _failures: Counter[str] = field(default_factory=Counter)
+    _warnings: list[str] = field(default_factory=list)
     _cap: str | None = None
 
     def take(self, event: events.Event) -> None:
@@ -21,6 +22,8 @@ class Remarks:
         match event:
             case events.Note():
                 self.notes.append(event.text)
+                if event.warning:
+                    self._warnings.append(event.text)
             case events.CallGivenUp():
                 self._failures[event.reason] += 1
             case events.CapReached():
@@ -28,9 +31,9 @@ class Remarks:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """Why calls failed, the commonest first, and last why the reading stopped early."""
+        """Warnings, why calls failed (the commonest first), and last why it stopped early."""
         told = [
             f"{number:,} {'call' if number == 1 else 'calls'} failed for good: {reason}"
             for reason, number in self._failures.most_common()
         ]
-        return (*told, *([self._cap] if self._cap else []))
+        return (*self._warnings, *told, *([self._cap] if self._cap else []))

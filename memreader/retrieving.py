@@ -82,6 +82,12 @@ class Retrieving:
         except Exception as error:  # because a stranger's retriever may fail in any way
             name = type(self.retriever).__name__
             raise ConfigurationError(f"The retriever {name} failed: {error!r}.") from error
+        for passage in passages:
+            if not isinstance(passage, Span | str):
+                raise ConfigurationError(
+                    f"The retriever {type(self.retriever).__name__} gave "
+                    f"{type(passage).__name__} for a passage; it has to give texts or Spans."
+                )
         placed = await anyio.to_thread.run_sync(lambda: [places(p, corpus) for p in passages])
         return [span for spans in placed for span in spans], sum(not spans for spans in placed)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Iterable
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
@@ -27,6 +27,7 @@ from memreader.llm.dispatch import Dispatcher
 from memreader.loaders.opening import Skipped
 from memreader.memory.embedders import EmbedderOpener
 from memreader.memory.embedding import Embedder
+from memreader.memory.vectors import VectorStore
 from memreader.probing import probed
 from memreader.prompts import PromptFiles
 from memreader.remarks import Remarks
@@ -213,7 +214,13 @@ class Session:
         def note(text: str) -> None:
             self.stream.emit(events.Note(text=text))
 
-        return Search(self.embedder, lambda: self.stores.vectors(note), resources, metered, note)
+        def warn(text: str) -> None:
+            self.stream.emit(events.Note(text=text, warning=True))
+
+        def open_store() -> AbstractAsyncContextManager[VectorStore]:
+            return self.stores.vectors(warn)
+
+        return Search(self.embedder, open_store, resources, metered, note)
 
     def _run(self, caller: Caller, tasks: TaskGroup, search: Search) -> Run:
         fence = replace(self.identity.fence, plain=self.model.wire == "plain")

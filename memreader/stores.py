@@ -57,12 +57,12 @@ class Stores:
         return self.store or (f"chroma:{self.folder / 'chroma'}" if self.folder else IN_MEMORY)
 
     @asynccontextmanager
-    async def vectors(self, note: Callable[[str], None]) -> AsyncIterator[VectorStore]:
+    async def vectors(self, note: Callable[[str], None] | None) -> AsyncIterator[VectorStore]:
         """The vector store in force.
 
         Where the user named none and another process owns the default one, the vectors stand in
         memory: they come from the cache of embeddings, so that nothing is paid twice. `note` says
-        so.
+        so; without one, as where they are wanted to last, StoreInUse is raised.
         """
         if self.vectors_spec == IN_MEMORY:
             yield await self._in_memory()
@@ -71,7 +71,7 @@ class Stores:
             try:
                 store = await stack.enter_async_context(open_store(self.vectors_spec))
             except StoreInUse as error:
-                if self.store is not None:
+                if self.store is not None or note is None:
                     raise
                 note(f"Vectors are kept in memory for this reading: {error}")
                 store = await self._in_memory()

@@ -89,7 +89,7 @@ def code_of(built: Built) -> int:
 
 def show(built: Built, form: str, loud: str, model: Model) -> None:
     """Print what is there now; calls and spend go to standard error."""
-    from memreader.cli.output import problems, spend_line
+    from memreader.cli.output import remarks, spend_line
 
     if form == "json":
         print(json.dumps(built.to_json(), ensure_ascii=False, indent=2))
@@ -99,9 +99,10 @@ def show(built: Built, form: str, loud: str, model: Model) -> None:
     sys.stdout.flush()
     if loud == "quiet":
         return
-    for line in (*(built.notes if loud == "verbose" else ()), *problems(built)):
+    for line in remarks(built, loud):
         say(line)
-    say(calls_line(built))
+    if built.made or built.found or built.failed or not built.vectors:
+        say(calls_line(built))
     say(spend_line(built, model))
 
 
@@ -110,7 +111,8 @@ def told(built: Built) -> list[str]:
     lines = [_part(built, part) for part in built.indexes]
     for vectors in built.vectors:
         name = on_one_line(built.documents[vectors.document])
-        lines.append(f"{name}: {vectors.entries:,} vectors ({vectors.name}) in the store.")
+        many = "vector" if vectors.entries == 1 else "vectors"
+        lines.append(f"{name}: {vectors.entries:,} {many} ({vectors.name}) in the store.")
     if built.replaced:
         count = len(built.replaced)
         older = "An older version" if count == 1 else f"{count:,} older versions"

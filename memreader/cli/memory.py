@@ -117,10 +117,10 @@ def _log(history: History, _: list[str]) -> Told:
         }
         for past, step in steps
     ]
-    width = max(len(_when(past)) for past in history.past)
+    width = max(len(_when(history, past)) for past in history.past)
     lines: list[str] = []
     for changed, group in groupby(steps, key=lambda s: next(_marked(s[1]), None) is not None):
-        alike = [_logged(past, step, width) for past, step in group]
+        alike = [_logged(history, past, step, width) for past, step in group]
         if not changed and len(alike) > MOST_ALIKE:
             between = f"      ... nothing changed in {len(alike) - 2:,} more versions ..."
             alike = [alike[0], between, alike[-1]]
@@ -128,11 +128,11 @@ def _log(history: History, _: list[str]) -> Told:
     return rows, lines
 
 
-def _logged(past: Past, step: Changes, width: int) -> str:
+def _logged(history: History, past: Past, step: Changes, width: int) -> str:
     mark, first = next(_marked(step), (" ", None))
     counts = f"+{len(step.added)} -{len(step.dropped)} ~{len(step.replaced)}"
     said = f"{mark} {_short(first.text)}" if first is not None else "  nothing changed"
-    return f"{past.number:>4}  {_when(past):<{width}}  {counts:<10}  {said}"
+    return f"{past.number:>4}  {_when(history, past):<{width}}  {counts:<10}  {said}"
 
 
 def _show(history: History, words: list[str]) -> Told:
@@ -142,7 +142,7 @@ def _show(history: History, words: list[str]) -> Told:
         rows.append(
             {**memory_json.about(past), "items": [memory_json.item(history, i) for i in past.items]}
         )
-        lines.append(f"Version {past.number}, {_when(past)}:")
+        lines.append(f"Version {past.number}, {_when(history, past)}:")
         for number, item in enumerate(past.items, start=1):
             lines += [f"{number:>3}. {item.text}", *_where(history, item)]
         if not past.items:
@@ -191,7 +191,8 @@ def _lived(history: History, life: Life) -> list[str]:
     names = {"noted": "first noted", "rewritten": "rewritten", "dropped": "dropped"}
     lines: list[str] = []
     for step in life.steps:
-        lines.append(f"  {names[step.happened]} in version {step.past.number}, {_when(step.past)}")
+        when = f"version {step.past.number}, {_when(history, step.past)}"
+        lines.append(f"  {names[step.happened]} in {when}")
         if step.happened == "rewritten":
             lines.append(f"      {step.item.text}")
         if step.happened != "dropped":
@@ -229,9 +230,12 @@ def _one(history: History, word: str) -> Past:
 # --- how it is said --------------------------------------------------------------------------
 
 
-def _when(past: Past) -> str:
+def _when(history: History, past: Past) -> str:
     """Chunk and pages, or what else the version belongs to."""
-    told = "at the end" if past.chunk is None else f"after chunk {past.chunk}"
+    told = f"after chunk {past.chunk}"
+    if past.chunk is None:
+        alike = (p for p in reversed(history.past) if p.version.path == past.version.path)
+        told = "at the end" if next(alike) is past else "on the way"
     if past.pages is not None:
         first, last = past.pages
         told += f" (page {first})" if first == last else f" (pages {first}-{last})"

@@ -26,8 +26,7 @@ def show_answer(answer: Answer, form: str, loud: str, model: Model) -> None:
             print(f"\n  [{number}] {cited(citation)}")
     sys.stdout.flush()
     if loud != "quiet":
-        notes = answer.notes if loud == "verbose" else ()
-        for told in [*notes, *problems(answer), coverage_line(answer), spend_line(answer, model)]:
+        for told in [*remarks(answer, loud), coverage_line(answer), spend_line(answer, model)]:
             say(told)
 
 
@@ -61,8 +60,15 @@ def cited(citation: Citation) -> str:
     return f"“{quote}”\n      {where + ' · ' if where else ''}{how}"
 
 
+def remarks(answer: Answer | Built, loud: str) -> list[str]:
+    """What is said before the figures: with `verbose` every note, and each remark once."""
+    shown = problems(answer)
+    notes = answer.notes if loud == "verbose" else ()
+    return [*(note for note in notes if note not in shown), *shown]
+
+
 def problems(answer: Answer | Built) -> list[str]:
-    """Why calls failed and why the reading stopped, the commonest reasons alone."""
+    """Warnings, why calls failed and why the reading stopped, the commonest reasons alone."""
     shown = list(answer.problems[-MOST_PROBLEMS:])
     left = len(answer.problems) - len(shown)
     return [*shown, *([f"{left:,} more reasons: see -v."] if left > 0 else [])]

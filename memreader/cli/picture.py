@@ -117,14 +117,17 @@ def _drawn(
     resume: bool,
     yes: bool,
 ) -> int:
+    from memreader.ahead import require_index
     from memreader.cli.building import Building, carried_out
     from memreader.settings import home, resolve
     from memreader.stores import Stores
+    from memreader.strategy import make
 
     outputs = wanted.outputs
     settings = resolve({"strategy": strategy, "model": model, **caps})
     documents = opened_files(files).documents
     stores = Stores(home().data, settings.store)
+    require_index(make(strategy))
     if _missing(wanted.kind, documents, stores):
         building = Building(files, settings, options_from(option), resume=resume, yes=yes,
                             form="none")  # fmt: skip

@@ -68,9 +68,9 @@ def plan(
         async with open_model(spec(settings), model_settings(settings)) as opened:
             for remark in opened.remarks:
                 say(remark)
-            known = remembered(opened, home().data / "probes.json")
-            if not settings.probe:
-                known = replace(known, probed=True)
+            known = replace(opened, probed=True)  # as `ask` takes it where nothing is probed
+            if settings.probe:
+                known = remembered(opened, home().data / "probes.json")
             names = [strategy] if strategy else available()
             given = {name: {**settings.options.get(name, {}), **options} for name in names}
             there = partial(indexed, shelf, model=known, documents=documents)

@@ -24,14 +24,13 @@ from memreader.errors import ConfigurationError
 from memreader.llm.bundles import MINILM
 from memreader.llm.registry import ModelSettings
 from memreader.memory.embedding import Embedder
-from memreader.plugins import did_you_mean, installed, loaded
+from memreader.plugins import did_you_mean, installed, opening
 
 GROUP = "memreader.embedders"
 NONE = "none"
 """The spec that says: no embedding model, though one is installed."""
 
 EmbedderOpener = Callable[[], AbstractAsyncContextManager[Embedder]]
-Opener = Callable[[str, ModelSettings], AbstractAsyncContextManager[Embedder]]
 
 HOW = (
     "Set one in any of these ways: (1) on this machine: pip install 'memreader-agents[st]' && "
@@ -60,8 +59,9 @@ def open_embedder(
         raise ConfigurationError(
             f"{spec!r} names no embedding model: write {provider}: and its name."
         )
-    opener: Opener = loaded(GROUP, provider, "provider of embedding models")
-    return opener(name, settings or ModelSettings())
+    what, given = "provider of embedding models", settings or ModelSettings()
+    embedder: AbstractAsyncContextManager[Embedder] = opening(GROUP, provider, what, name, given)
+    return embedder
 
 
 def default_embedder(models: Path | None) -> str | None:

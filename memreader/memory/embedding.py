@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
+from memreader.errors import ConfigurationError, MemreaderError
 from memreader.llm.base import Price
 
 Vector = Sequence[float]
@@ -121,3 +122,18 @@ def halves(text: str) -> tuple[str, str]:
     near = [at for at in (text.rfind(" ", 1, middle), text.find(" ", middle, -1)) if at > 0]
     cut = min(near, key=lambda at: abs(at - middle), default=middle)
     return text[:cut], text[cut:]
+
+
+async def computed(embedder: Embedder, texts: Sequence[str], *, query: bool) -> list[Vector]:
+    """Vectors of an embedder without a server, maybe the user's own.
+
+    Raises ConfigurationError where it fails.
+    """
+    try:
+        made = await embedder.embed(texts, query=query)
+        return [[number + 0.0 for number in vector] for vector in made]
+    except MemreaderError:
+        raise
+    except Exception as error:  # because a stranger's embedder may fail in any way
+        name = embedder.fingerprint.model
+        raise ConfigurationError(f"The embedding model {name} failed: {error!r}.") from error

@@ -6,15 +6,13 @@ to a function of what stands after the colon that gives an async context manager
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
 from memreader.errors import ConfigurationError
 from memreader.memory.vectors import VectorStore
-from memreader.plugins import installed, loaded
+from memreader.plugins import installed, opening
 
 GROUP = "memreader.vector_stores"
-Opener = Callable[[str], AbstractAsyncContextManager[VectorStore]]
 
 
 def open_store(spec: str) -> AbstractAsyncContextManager[VectorStore]:
@@ -31,8 +29,8 @@ def open_store(spec: str) -> AbstractAsyncContextManager[VectorStore]:
             f"{spec!r} names no vector store. Write it as chroma:PATH, chroma:memory or "
             f"http://host:port{others}."
         )
-    opener: Opener = loaded(GROUP, scheme, "vector store")
-    return opener(where)
+    store: AbstractAsyncContextManager[VectorStore] = opening(GROUP, scheme, "vector store", where)
+    return store
 
 
 _OURS = ("chroma", "http", "https")

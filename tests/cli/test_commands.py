@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -59,6 +60,22 @@ def test_the_plan_says_what_it_assumes(memreader: Run, ledger: Path) -> None:
     assert "labelled replies are assumed" in before.stdout
     assert "up to 7 calls more" in before.stdout
     assert "assumed" not in after.stdout
+
+
+def test_a_plan_without_a_probe_goes_by_no_earlier_one(
+    memreader: Run, ledger: Path, tmp_path: Path
+) -> None:
+    """As the reading does, which then assumes labelled replies."""
+    unprobed = {**environment(tmp_path), "MEMREADER_PROBE": "false"}
+
+    def wire(**how: Any) -> str:
+        made = memreader("plan", ledger, QUESTION, "--json", *model, **how)
+        return str(json.loads(made.stdout)[0]["wire"])
+
+    with MisbehavingServer(lambda body: "Three is a number.") as server:
+        model = ["-m", f"openai-compatible:{server.url}#test"]
+        memreader("doctor", *model)
+        assert ("plain", "labelled") == (wire(), wire(env=unprobed))
 
 
 def test_an_option_without_its_strategy_is_refused(memreader: Run, ledger: Path) -> None:

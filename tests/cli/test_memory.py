@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from memreader.answer import Answer
+from memreader.answer import NOT_FOUND, Answer, Draft
 from memreader.cli import run
 from memreader.contract import QUESTION
 from memreader.reader import Reader
+from memreader.run import Run as Reading
 from memreader.settings import home
 from memreader.stores import Stores
 from memreader.testing import MisbehavingServer, a_model
@@ -185,3 +187,26 @@ def test_the_command_line_keeps_a_history_of_what_it_asks(
     assert "ledger.txt" in shown.stdout
     memreader("cache", "delete", "--yes")
     assert "No run has a history yet.\n" == memreader("memory", "runs").stdout
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Notes two things before it has read, and one after, on two paths."""
+
+    prompts = {"none": ""}  # noqa: RUF012
+
+    async def read(self, question: str, run: Reading) -> Draft:
+        """Three versions without a chunk."""
+        run.remember("one", path="a")
+        run.remember("one", path="b")
+        run.remember("one\ntwo", path="a")
+        return NOT_FOUND
+
+
+def test_only_the_last_version_of_a_path_is_at_the_end(memory: Memory) -> None:
+    """A walk and a search of a graph remember things before they read a chunk."""
+    model, stores = a_model(Forgetful(), window=3072), Stores(home().data)
+    Reader(model, Steps(), stores=stores, probe=False).ask(book(), QUESTION)
+    _, out, _ = memory("last", "log")
+    when = [re.match(r" +\d+  (.*?), [ab]", line) for line in out.splitlines()]
+    assert ["on the way", "at the end", "at the end"] == [m and m[1] for m in when]

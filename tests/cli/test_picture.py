@@ -147,3 +147,15 @@ def test_mistakes_get_one_clear_line(
     done = memreader(*arguments, env=both)
     assert (2, "", 1) == (done.returncode, done.stdout, len(done.stderr.splitlines()))
     assert told in done.stderr
+
+
+def test_a_strategy_that_builds_nothing_is_refused_where_all_is_there(
+    memreader: Run, ledger: Path, both: dict[str, str]
+) -> None:
+    """It would otherwise be passed over in silence."""
+    with MisbehavingServer(said) as server:
+        where = ["tree", ledger, "--html", "t.html", *model(server)]
+        assert 0 == memreader(*where, env=both).returncode
+    done = memreader("tree", ledger, "--html", "u.html", "-s", "map_reduce", env=both)
+    assert (2, "") == (done.returncode, done.stdout)
+    assert "builds no index" in done.stderr

@@ -113,6 +113,12 @@ def test_a_retriever_that_fails_is_one_line() -> None:
         ask(Broken())
 
 
+def test_a_passage_that_is_no_text_is_refused() -> None:
+    """With the name of what was given."""
+    with pytest.raises(ConfigurationError, match="Own gave int for a passage"):
+        ask(Own([7]))  # type: ignore[list-item]
+
+
 def test_what_is_no_retriever_is_refused() -> None:
     """One line that says what is wanted."""
     with pytest.raises(ConfigurationError, match="str is no retriever"):

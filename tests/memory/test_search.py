@@ -12,7 +12,7 @@ import pytest
 
 from memreader.answer import NOT_FOUND, Answer, Draft
 from memreader.contract import NEEDLE, QUESTION, paged
-from memreader.errors import ConfigurationError
+from memreader.errors import ConfigurationError, Refused
 from memreader.memory.embedding import Fingerprint
 from memreader.reader import Reader
 from memreader.run import Run
@@ -146,3 +146,42 @@ print(len(server.requests) > 0, sorted(heavy & set(sys.modules)))
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert "True []" == done.stdout.splitlines()[-1]
+
+
+@dataclass
+class Faulty:
+    """An embedder of a stranger's that gives `vector`, or raises it."""
+
+    vector: Any
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        return Fingerprint("faulty", 2, normalised=False)
+
+    async def embed(self, texts: Any, *, query: bool = False) -> Any:
+        if isinstance(self.vector, Exception):
+            raise self.vector
+        return [self.vector for _ in texts]
+
+
+@pytest.mark.parametrize(
+    ("vector", "told"),
+    [
+        (RuntimeError("no licence"), r"faulty failed: RuntimeError\('no licence'\)"),
+        (None, "faulty failed: TypeError"),
+        (["one", "two"], "faulty failed: TypeError"),
+    ],
+)
+def test_an_embedder_that_fails_is_one_line(vector: Any, told: str) -> None:
+    """A stranger's embedder may fail in any way."""
+    with pytest.raises(ConfigurationError, match=told):
+        _read(Near(), Faulty(vector))
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_vectors_without_finite_numbers_are_refused_and_not_cached(number: float) -> None:
+    """From the cache they would spoil every search of a later reading in silence."""
+    stores = Stores()
+    with pytest.raises(Refused, match="no finite number"):
+        _read(Near(), Faulty([number, 1.0]), stores=stores)
+    assert 0 == stores.embeddings().count()

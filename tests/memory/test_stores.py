@@ -125,12 +125,14 @@ def test_the_default_store_gives_way_to_memory_and_a_named_one_does_not(tmp_path
     owner = _process(_OWNER, f"chroma:{folder / 'chroma'}")
     notes: list[str] = []
 
-    async def held(stores: Stores) -> list[Held]:
-        async with stores.vectors(notes.append) as store:
+    async def held(stores: Stores, note: Any = notes.append) -> list[Held]:
+        async with stores.vectors(note) as store:
             return await store.held()
 
     try:
         assert "owned" == _line(owner)
+        with pytest.raises(StoreInUse):
+            anyio.run(held, Stores(folder), None)
         assert [] == anyio.run(held, Stores(folder))
         assert 1 == len(notes)
         assert str(owner.pid) in notes[0]
@@ -293,6 +295,7 @@ def test_a_strangers_store_is_found_by_its_entry_point(monkeypatch: pytest.Monke
     entries = {
         "kept": EntryPoint("kept", f"{__name__}:open_kept", group),
         "broken": EntryPoint("broken", "no_such_package:open", group),
+        "bare": EntryPoint("bare", "builtins:str", group),
     }
     monkeypatch.setattr(plugins, "entry_points", lambda group: list(entries.values()))
     monkeypatch.setitem(sys.modules, __name__, sys.modules.get(__name__) or _this())
@@ -301,6 +304,8 @@ def test_a_strangers_store_is_found_by_its_entry_point(monkeypatch: pytest.Monke
         assert ["//host:6333/x"] == [h.document for h in anyio.run(_held, "kept://host:6333/x")]
         with pytest.raises(MemreaderError, match=r"broken.*no_such_package"):
             anyio.run(_held, "broken:x")
+        with pytest.raises(ConfigurationError, match="gives str, which is no asynchronous"):
+            anyio.run(_held, "bare:x")
     finally:
         plugins.installed.cache_clear()
 

@@ -286,14 +286,14 @@ def test_the_root_offers_no_way_back() -> None:
     assert ("-1" in root, "-1" in deeper) == (False, True)
     llm = walker(triage=lambda _: "Reasoning: Back.\nAction: -1", look=lambda _: REVERT)
     answer = read(llm, parts(3))
-    assert ("not_found", 3) == (answer.status, len(llm.prompts["triage"]))
+    assert ("partial", 3) == (answer.status, len(llm.prompts["triage"]))
 
 
 def test_three_bad_actions_in_a_row_end_the_walk() -> None:
-    """Each is asked again with what was wrong; the trace says so."""
+    """Each is asked again with what was wrong; nothing is known to be absent, so it is partial."""
     llm = walker(triage=lambda _: "Reasoning: All of them.\nAction: 17", look=lambda _: REVERT)
     answer = read(llm, parts(3))
-    assert ("not_found", "") == (answer.status, answer.text)
+    assert ("partial", "") == (answer.status, answer.text)
     again = [
         p.partition("Your last reply could not be used: ")[2][:40] for p in llm.prompts["triage"]
     ]

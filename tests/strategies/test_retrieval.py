@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from memreader.budget import Limits
 from memreader.chunking import chunk_document
 from memreader.contract import ANSWER, FACTS, NEEDLE, QUESTION, StrategyContract, paged, with_pages
 from memreader.document import Corpus, Document, Heading, Span
-from memreader.errors import ConfigurationError, ServerFault
+from memreader.errors import ConfigurationError, ServerFault, StoreInUse
 from memreader.memory.embedding import Fingerprint, Vector
 from memreader.prompts import Fence, PromptFiles
 from memreader.reader import Reader
@@ -348,6 +349,49 @@ def test_an_index_is_built_ahead_of_time() -> None:
     answer = read(Oracle(FACTS), document, dense, embedder=ask, stores=stores)
     assert ([], [QUESTION], ANSWER) == (llm.order, ask.texts, answer.text)
     assert len(build.texts) > 20
+
+
+def test_a_search_by_words_builds_no_index_ahead() -> None:
+    """It would look as if something were kept."""
+    reader = Reader(a_model(Oracle(FACTS), window=3072), Retrieval(), probe=False)
+    with pytest.raises(ConfigurationError, match=r"by words keeps no index.*--embedder"):
+        reader.build(paged(3))
+
+
+class Renamed(WordEmbedder):
+    """The same vectors under another model's name."""
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """As if it were another model."""
+        return Fingerprint("renamed", self.dimension)
+
+
+def test_what_was_built_names_the_vectors_of_its_own_embedder() -> None:
+    """Another model's in the same store are no part of it."""
+    dense, stores, model = replace(WORDS, mode="dense"), Stores(), a_model(Oracle(FACTS))
+    for embedder in (WordEmbedder(), Renamed()):
+        reader = Reader(model, dense, probe=False, embedder=embedder, stores=stores)
+        assert 1 == len(reader.build(paged(3)).vectors)
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_vectors_in_a_folder_of_another_owner(kept: bool, tmp_path: Path) -> None:
+    """A question goes on in memory and warns; an index that would be gone is not built."""
+    from filelock import FileLock
+
+    folder = tmp_path / "chroma"
+    folder.mkdir()
+    dense, model = replace(WORDS, mode="dense"), a_model(Oracle(FACTS), window=3072)
+    reader = Reader(model, dense, probe=False, embedder=Counted(), stores=Stores(tmp_path))
+    with FileLock(folder / "memreader.lock"):
+        if kept:
+            with pytest.raises(StoreInUse, match="in use by another process"):
+                reader.build(paged(3))
+        else:
+            answer = reader.ask(paged(20, needle_on=7), QUESTION)
+            assert ANSWER == answer.text
+            assert any("kept in memory for this reading" in told for told in answer.problems)
 
 
 def test_without_an_embedding_model_dense_names_the_ways() -> None:

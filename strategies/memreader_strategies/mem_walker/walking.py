@@ -229,7 +229,8 @@ class Walk:
         """Step 8: what was committed to, or nothing; several findings take one more call."""
         self.run.note(f"Path: {self.trail}")
         if not self.found:
-            return Draft("", status="partial") if self.lost else NOT_FOUND
+            astray = self.lost or self.bad >= self.options.bad_actions
+            return Draft("", status="partial") if astray else NOT_FOUND
         return await concluded(self, partial=False)
 
     async def _at_a_cap(self, node: Node | None, when: str) -> Draft:

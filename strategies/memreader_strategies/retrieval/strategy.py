@@ -25,6 +25,7 @@ from typing import Literal
 from memreader.answer import NOT_FOUND, Draft
 from memreader.chunking import chunk_document
 from memreader.document import Corpus
+from memreader.errors import ConfigurationError
 from memreader.llm.base import Model
 from memreader.plan import Plan
 from memreader.prompts import Fence, PromptFiles
@@ -89,10 +90,15 @@ class Retrieval:
         return await Reading(self, run, sizes, asked, shelf).answer()
 
     async def index(self, run: Run) -> None:
-        """Put all passages into the vector store; a search by words alone needs none."""
+        """Put all passages into the vector store.
+
+        Raises ConfigurationError for a search by words alone, which keeps nothing.
+        """
         if mode_of(self, run) == "bm25":
-            run.note("A search by words builds no index.")
-            return
+            raise ConfigurationError(
+                "A search by words keeps no index: `retrieval` can be asked at once. To search by "
+                "meaning, set an embedding model: --embedder, or the setting `embedder`."
+            )
         sizes = Sizes.of(self, "", run.rendering)
         passages = [passage async for passage in run.chunks(sizes.passage)]
         await run.search.keep(sizes.collection, passages)

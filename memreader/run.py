@@ -291,9 +291,9 @@ class Run:
         """The best draft so far: it becomes the answer if a cap ends the reading."""
         self.kept = draft
 
-    def note(self, text: str) -> None:
-        """A remark on a decision, for the trace and the person."""
-        self.emit(events.Note(text=text))
+    def note(self, text: str, *, warning: bool = False) -> None:
+        """A remark on a decision, for the trace; as a `warning` it is told with the answer."""
+        self.emit(events.Note(text=text, warning=warning))
 
     def emit(self, event: events.Event) -> None:
         """Put an event on the stream."""

@@ -286,21 +286,21 @@ def test_the_root_offers_no_way_back() -> None:
     assert ("-1" in root, "-1" in deeper) == (False, True)
     llm = walker(triage=lambda _: "Reasoning: Back.\nAction: -1", look=lambda _: REVERT)
     answer = read(llm, parts(3))
-    assert ("partial", 3) == (answer.status, len(llm.prompts["triage"]))
+    assert ("not_found", 3) == (answer.status, len(llm.prompts["triage"]))
 
 
 def test_three_bad_actions_in_a_row_end_the_walk() -> None:
-    """Each is asked again with what was wrong; nothing is known to be absent, so it is partial."""
+    """Each is asked again with what was wrong, and a person is told how the walk ended."""
     llm = walker(triage=lambda _: "Reasoning: All of them.\nAction: 17", look=lambda _: REVERT)
     answer = read(llm, parts(3))
-    assert ("partial", "") == (answer.status, answer.text)
+    assert ("not_found", "") == (answer.status, answer.text)
     again = [
         p.partition("Your last reply could not be used: ")[2][:40] for p in llm.prompts["triage"]
     ]
     assert ["", "'17' is no action that was offered.", "'17' is no action that was offered."] == [
         a.partition("\n")[0] for a in again
     ]
-    assert any("3 bad actions in a row" in note for note in answer.notes)
+    assert any("3 bad actions in a row" in told for told in answer.problems)
 
 
 def test_an_endpoint_that_fails_three_times_has_not_found_nothing() -> None:

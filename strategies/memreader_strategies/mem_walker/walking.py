@@ -99,7 +99,8 @@ class Walk:
                 self.lost = not isinstance(error, BadAction | ReplyUnusable)
                 self.run.note(f"{self.trail.place(here)}: bad action {self.bad}: {error}")
                 if self.bad == self.options.bad_actions:
-                    self.run.note(f"The walk ends: {self.bad} bad actions in a row.")
+                    told = f"The walk ended early: {self.bad} bad actions in a row."
+                    self.run.note(told, warning=True)
                     break
             else:
                 self.bad, self.wrong, self.lost = 0, "", False
@@ -229,8 +230,7 @@ class Walk:
         """Step 8: what was committed to, or nothing; several findings take one more call."""
         self.run.note(f"Path: {self.trail}")
         if not self.found:
-            astray = self.lost or self.bad >= self.options.bad_actions
-            return Draft("", status="partial") if astray else NOT_FOUND
+            return Draft("", status="partial") if self.lost else NOT_FOUND
         return await concluded(self, partial=False)
 
     async def _at_a_cap(self, node: Node | None, when: str) -> Draft:

@@ -340,7 +340,8 @@ def test_stores_in_memory_live_as_long_as_their_owner() -> None:
 
 def test_nothing_is_left_behind(tmp_path: Path) -> None:
     """After a store is closed no thread of ours runs, and its files are closed: by Chroma's own
-    threads, which take a moment on a busy machine."""
+    threads, which take a moment on a busy machine.
+    """
     script = _COMMON + textwrap.dedent("""
         import json, os, threading, time
         async def main(spec):

@@ -16,6 +16,8 @@ from memreader.stores import Stores
 from memreader.testing import MisbehavingServer
 from tests.cli.conftest import Run, environment, oracle
 
+pytestmark = pytest.mark.slow
+
 HEAVY = {"torch", "chromadb", "llama_index", "sentence_transformers", "xllamacpp", "anthropic"}
 LATER = {"httpx2", "tiktoken", "pypdfium2", "pypdf", "selectolax", "rapidfuzz", "genai_prices"}
 

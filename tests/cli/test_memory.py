@@ -23,6 +23,8 @@ from memreader_strategies.chain_of_agents import ChainOfAgents
 from tests.cli.conftest import Run, oracle
 from tests.engine.forgetful import HEIR, LEASE, RENT, Forgetful, book
 
+pytestmark = pytest.mark.slow
+
 Told = tuple[int, str, str]
 Memory = Callable[..., Told]
 

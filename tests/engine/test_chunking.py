@@ -125,6 +125,7 @@ def test_a_tiny_budget_is_refused() -> None:
         list(chunk_document(Document("text"), 8, WORDS))
 
 
+@pytest.mark.slow
 def test_a_large_text_does_not_multiply_in_memory() -> None:
     """Iterating over the chunks of a large text takes far less than the text itself."""
     line = "The clerk counted barrels of salt and noted rain in the ledger of the harbour.\n"

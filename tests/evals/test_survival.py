@@ -9,6 +9,8 @@ from memreader.contract import ANSWER, FACTS, QUESTION, paged
 from memreader.reader import Reader
 from memreader.testing import Oracle, a_model
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_a_perfect_model_cites_chunk_3_of_200_at_the_end(name: str) -> None:

@@ -96,7 +96,7 @@ class _Link:
         try:
             connection.request("POST", self._parts.path + path, body, headers)
             answer = connection.getresponse().read()
-        except BaseException:
+        except BaseException:  # because a request that was broken off leaves half an answer behind
             self._closed()
             raise
         self._used = time.monotonic()

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from memreader.llm.base import Price, Usage
+from memreader.chunking import chunk_document
+from memreader.document import Corpus
+from memreader.llm.base import Price, TokenCounter, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,15 @@ class Plan:
         )
         low, expected, high = (price.of(Usage(i, 0, o)) for i, o in pairs)
         return low, expected, high
+
+
+def chunk_sizes(corpus: Corpus, budget: int, counter: TokenCounter) -> list[int]:
+    """Tokens of the chunks that a run would read, at most `budget` each, over all documents."""
+    return [
+        chunk.tokens
+        for document in corpus.documents
+        for chunk in chunk_document(document, budget, counter)
+    ]
 
 
 def together(plans: Sequence[Plan]) -> Plan:

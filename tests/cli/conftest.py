@@ -50,6 +50,11 @@ def environment(home: Path) -> dict[str, str]:
     return {**os.environ, "MEMREADER_HOME": str(home / "home"), "PYTHONWARNINGS": "error"}
 
 
+def said(body: dict[str, Any]) -> str:
+    """The same for every chunk: for servers whose words do not matter."""
+    return "A ledger of days."
+
+
 def with_strategy(home: Path, name: str, cls: str, source: str) -> dict[str, str]:
     """An environment in which a stranger's strategy is installed, found by its entry point."""
     site = home / "site"

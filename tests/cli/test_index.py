@@ -15,7 +15,7 @@ import pytest
 
 from memreader.contract import paged
 from memreader.testing import MisbehavingServer
-from tests.cli.conftest import Run, with_strategy
+from tests.cli.conftest import Run, said, with_strategy
 
 pytestmark = pytest.mark.slow
 
@@ -63,11 +63,6 @@ class Outline:
 def outline(tmp_path: Path) -> dict[str, str]:
     """An environment in which the strategy `outline` is installed."""
     return with_strategy(tmp_path, "outline", "Outline", STRATEGY)
-
-
-def said(body: dict[str, Any]) -> str:
-    """The same for every chunk."""
-    return "A ledger of days."
 
 
 def model(server: MisbehavingServer) -> list[str]:

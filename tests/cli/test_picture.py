@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from memreader.testing import MisbehavingServer
-from tests.cli.conftest import Run, with_strategy
+from tests.cli.conftest import Run, said, with_strategy
 
 pytestmark = pytest.mark.slow
 
@@ -63,11 +62,6 @@ class Both:
 def both(tmp_path: Path) -> dict[str, str]:
     """An environment in which the strategy `both` is installed."""
     return with_strategy(tmp_path, "both", "Both", STRATEGY)
-
-
-def said(body: dict[str, Any]) -> str:
-    """The same for every chunk."""
-    return "A ledger of days."
 
 
 def model(server: MisbehavingServer) -> list[str]:

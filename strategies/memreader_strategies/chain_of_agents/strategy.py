@@ -22,10 +22,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from memreader.answer import Draft
-from memreader.chunking import chunk_document
 from memreader.document import Corpus
 from memreader.llm.base import Model
-from memreader.plan import Plan
+from memreader.plan import Plan, chunk_sizes
 from memreader.prompts import Fence, PromptFiles
 from memreader.rendering import Rendering
 from memreader.run import Run
@@ -84,9 +83,5 @@ class ChainOfAgents:
         """Calls = n + 1; p n + 1 with a judge over p chains, p (n + 1) with a vote."""
         rendering = Rendering(PromptFiles.of(self), model, Fence.derived(corpus.id, question))
         budget, _ = prepared(self, question, rendering)
-        sizes = [
-            chunk.tokens
-            for document in corpus.documents
-            for chunk in chunk_document(document, budget.text, model.counter)
-        ]
+        sizes = chunk_sizes(corpus, budget.text, model.counter)
         return planned(self, budget, sizes)

@@ -21,10 +21,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from memreader.answer import Draft
-from memreader.chunking import chunk_document
 from memreader.document import Corpus
 from memreader.llm.base import Model
-from memreader.plan import Plan
+from memreader.plan import Plan, chunk_sizes
 from memreader.prompts import Fence, PromptFiles
 from memreader.rendering import Rendering
 from memreader.run import Run
@@ -74,11 +73,7 @@ class GraphReader:
         rendering = Rendering(PromptFiles.of(self), model, Fence.derived(corpus.id, question))
         asked = rendering.files.asked(question)
         sizes = Sizes.of(self, asked, rendering)
-        chunks = [
-            chunk.tokens
-            for document in corpus.documents
-            for chunk in chunk_document(document, sizes.chunk, model.counter)
-        ]
+        chunks = chunk_sizes(corpus, sizes.chunk, model.counter)
         if model.wire == "plain":
             return sizes.planned_plain(self, chunks)
         return sizes.planned(self, chunks)

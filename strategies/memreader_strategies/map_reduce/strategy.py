@@ -21,12 +21,12 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from memreader.answer import NOT_FOUND, Draft, Status
-from memreader.chunking import Chunk, chunk_document
+from memreader.chunking import Chunk
 from memreader.document import Corpus
 from memreader.errors import BudgetExceeded, CallFailed
 from memreader.evidence import Evidence, says_not_found
 from memreader.llm.base import Model
-from memreader.plan import Plan
+from memreader.plan import Plan, chunk_sizes
 from memreader.prompts import Fence, PromptFiles, Untrusted, Value
 from memreader.rendering import Rendering
 from memreader.run import Run
@@ -76,11 +76,7 @@ class MapReduce:
         """Calls = n + collapse groups + 1 (paper's cost, spec section 1e)."""
         rendering = Rendering(PromptFiles.of(self), model, Fence.derived(corpus.id, question))
         stages = Stages.of(self, question, rendering)
-        sizes = [
-            chunk.tokens
-            for document in corpus.documents
-            for chunk in chunk_document(document, stages.text_budget, model.counter)
-        ]
+        sizes = chunk_sizes(corpus, stages.text_budget, model.counter)
         return stages.plan(sizes)
 
 

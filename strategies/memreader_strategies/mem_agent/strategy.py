@@ -19,14 +19,14 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from memreader.answer import NOT_FOUND, Draft
-from memreader.chunking import Chunk, chunk_document
+from memreader.chunking import Chunk
 from memreader.document import Corpus
 from memreader.errors import BudgetExceeded, CallFailed
 from memreader.evidence import says_not_found
 from memreader.grounding import bearing
 from memreader.llm.base import Model
 from memreader.memory.notes import Notes
-from memreader.plan import Plan
+from memreader.plan import Plan, chunk_sizes
 from memreader.prompts import Fence, PromptFiles, Untrusted, Value
 from memreader.rendering import Rendering
 from memreader.run import Run
@@ -91,11 +91,7 @@ class MemAgent:
         """Calls = n + 1 (paper's cost); one more for each check of `exit_gate="verified"`."""
         rendering = Rendering(PromptFiles.of(self), model, Fence.derived(corpus.id, question))
         sizes = Sizes.of(self, question, rendering)
-        sections = [
-            chunk.tokens
-            for document in corpus.documents
-            for chunk in chunk_document(document, sizes.section, model.counter)
-        ]
+        sections = chunk_sizes(corpus, sizes.section, model.counter)
         return sizes.plan(self, sections)
 
     @property

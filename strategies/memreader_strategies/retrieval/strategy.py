@@ -23,11 +23,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from memreader.answer import NOT_FOUND, Draft
-from memreader.chunking import chunk_document
 from memreader.document import Corpus
 from memreader.errors import ConfigurationError
 from memreader.llm.base import Model
-from memreader.plan import Plan
+from memreader.plan import Plan, chunk_sizes
 from memreader.prompts import Fence, PromptFiles
 from memreader.rendering import Rendering
 from memreader.run import Run
@@ -107,9 +106,5 @@ class Retrieval:
         """Calls = evidence + answer (+ rerank), each repaired at most once."""
         rendering = Rendering(PromptFiles.of(self), model, Fence.derived(corpus.id, question))
         sizes = Sizes.of(self, question, rendering)
-        passages = [
-            chunk.tokens
-            for document in corpus.documents
-            for chunk in chunk_document(document, sizes.passage, model.counter)
-        ]
+        passages = chunk_sizes(corpus, sizes.passage, model.counter)
         return sizes.plan(self, passages)
